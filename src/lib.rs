@@ -1,0 +1,5 @@
+//! weir: SQL for HTTP APIs.
+pub mod error;
+pub mod registry;
+pub mod rows;
+pub mod secret;

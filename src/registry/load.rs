@@ -1,0 +1,317 @@
+//! Documents into the model: provider.yaml into a [`Provider`], a service's document into a [`Service`].
+//! One broken resource is reported and hides none of the others.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::document::Document;
+use super::model::{
+    Access, AuthScheme, Column, ErrorHint, ErrorShape, JsonPath, Kind, Location, Method, PagingStyle, Parameter,
+    Provider, RateWindow, Resource, Service, ServiceEntry, Shape, Verbs,
+};
+use super::weir_keys::{self, AuthKeys, DerivedKeys, ProviderKeys, ResourceKeys};
+use super::{method, schema};
+use crate::error::{Error, Result};
+
+/// Requests at the same time where the document says nothing.
+const DEFAULT_CONCURRENT: usize = 8;
+
+/// A provider, and the reference each of its services gives to its document, in the same order.
+pub fn provider(document: &Document) -> Result<(Provider, Vec<String>)> {
+    let root = &document.root;
+    let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let name = [text(root, "name"), text(root, "id")].into_iter().find(|n| !n.is_empty());
+    let name = name.ok_or_else(|| Error::document(format!("{}: a provider needs a `name`", document.file)))?;
+    let mut services = Vec::new();
+    let mut references = Vec::new();
+    for (key, entry) in root.get("providerServices").and_then(Value::as_object).into_iter().flatten() {
+        let Some(reference) = entry.pointer("/service/$ref").and_then(Value::as_str) else {
+            return Err(Error::document(format!(
+                "{}: providerServices.{key}: `service.$ref` must name its document",
+                document.file
+            )));
+        };
+        references.push(reference.to_owned());
+        services.push(ServiceEntry {
+            name: Some(text(entry, "name")).filter(|n| !n.is_empty()).unwrap_or_else(|| key.clone()),
+            id: text(entry, "id"),
+            title: text(entry, "title"),
+            description: schema::description(entry),
+            version: text(entry, "version"),
+            preferred: entry.get("preferred") == Some(&Value::Bool(true)),
+        });
+    }
+    let title = Some(text(root, "title")).filter(|t| !t.is_empty()).unwrap_or_else(|| name.clone());
+    let access = access(document)?;
+    let description = schema::description(root);
+    Ok((Provider { name, version: text(root, "version"), title, description, services, access }, references))
+}
+
+fn access(document: &Document) -> Result<Access> {
+    let keys: ProviderKeys = weir_keys::read(&document.root, &document.file)?;
+    let schemes: Vec<AuthScheme> = keys
+        .auth
+        .into_iter()
+        .map(|scheme| match scheme {
+            AuthKeys::Bearer(from) => AuthScheme::Bearer(from.env),
+            AuthKeys::Headers(headers) => AuthScheme::Headers(headers.into_iter().map(|(h, f)| (h, f.env)).collect()),
+        })
+        .collect();
+    let path = |text: &str| method::path(text, &format!("{}: x-weir", document.file));
+    let mut errors = Vec::new();
+    for shape in keys.errors {
+        errors.push(ErrorShape { at: path(&shape.at)?, code: shape.code, message: shape.message });
+    }
+    Ok(Access {
+        base_url_variable: keys.base_url.map(|b| b.env),
+        schemes: if schemes.is_empty() { stackql_auth(document) } else { schemes },
+        credentials_help: keys.credentials_help,
+        concurrent: keys.limits.concurrent.unwrap_or(DEFAULT_CONCURRENT).max(1),
+        windows: keys
+            .limits
+            .windows
+            .into_iter()
+            .map(|w| RateWindow { requests: w.requests.max(1), seconds: w.seconds.max(1) })
+            .collect(),
+        success: keys.success.as_deref().map(path).transpose()?,
+        errors,
+        hints: keys
+            .hints
+            .into_iter()
+            .map(|h| ErrorHint { status: h.status, code: h.code, hint: h.hint })
+            .collect(),
+    })
+}
+
+/// StackQL's `config.auth`, in the form that needs no more than one variable.
+fn stackql_auth(document: &Document) -> Vec<AuthScheme> {
+    let auth = document.root.pointer("/config/auth");
+    let text = |key: &str| auth.and_then(|a| a.get(key)).and_then(Value::as_str);
+    match (text("type"), text("credentialsenvvar")) {
+        (Some("bearer"), Some(variable)) => vec![AuthScheme::Bearer(variable.to_owned())],
+        _ => Vec::new(),
+    }
+}
+
+/// A service. Parts that cannot be used are listed in [`Service::problems`].
+pub fn service(document: &Document, provider: &str, name: &str) -> Result<Service> {
+    let resources = document.root.pointer("/components/x-stackQL-resources").and_then(Value::as_object);
+    let resources = resources.ok_or_else(|| {
+        Error::document(format!("{}: no `components.x-stackQL-resources`", document.file))
+            .hint("docs/registry.md shows a smallest document")
+    })?;
+    let mut service = Service { name: name.to_owned(), resources: Vec::new(), problems: Vec::new() };
+    for (key, value) in resources {
+        let mut reader = ResourceReader { document, provider, service: name, key, problems: &mut service.problems };
+        match reader.read(value) {
+            Ok(resource) => service.resources.push(Arc::new(resource)),
+            Err(error) => service.problems.push(error.to_string()),
+        }
+    }
+    Ok(service)
+}
+
+struct ResourceReader<'a> {
+    document: &'a Document,
+    provider: &'a str,
+    service: &'a str,
+    key: &'a str,
+    problems: &'a mut Vec<String>,
+}
+
+impl ResourceReader<'_> {
+    fn place(&self) -> String {
+        format!("components.x-stackQL-resources.{}", self.key)
+    }
+
+    fn read(&mut self, value: &Value) -> Result<Resource> {
+        let here = format!("{}: {}", self.document.file, self.place());
+        let keys: ResourceKeys = weir_keys::read(value, &here)?;
+        let methods = self.methods(value);
+        let verbs = self.verbs(value, &keys, &methods)?;
+        let text = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let mut resource = Resource {
+            provider: self.provider.to_owned(),
+            service: self.service.to_owned(),
+            name: Some(text("name")).filter(|n| !n.is_empty()).unwrap_or_else(|| self.key.to_owned()),
+            id: text("id"),
+            title: text("title"),
+            description: schema::description(value),
+            methods,
+            verbs,
+            columns: Vec::new(),
+            key: keys.key,
+            hydrate: keys.hydrate,
+        };
+        resource.columns = table_columns(&resource);
+        for (name, derived) in &keys.columns {
+            resource.columns.push(derived_column(name, derived, &here)?);
+        }
+        resource.columns.sort_by_key(|c| (c.hidden, c.paths.is_empty()));
+        resource.columns.push(raw_column());
+        check(&resource, &here)?;
+        Ok(resource)
+    }
+
+    fn methods(&mut self, value: &Value) -> Vec<Arc<Method>> {
+        let mut methods = Vec::new();
+        for (name, method) in value.get("methods").and_then(Value::as_object).into_iter().flatten() {
+            match method::read(self.document, name, method, &format!("{}.methods.{name}", self.place())) {
+                Ok(method) => methods.push(Arc::new(method)),
+                Err(error) => self.problems.push(error.to_string()),
+            }
+        }
+        methods
+    }
+
+    /// `x-weir.verbs` where given, else `sqlVerbs`; a name that is no method is a problem, not an end.
+    fn verbs(&mut self, value: &Value, keys: &ResourceKeys, methods: &[Arc<Method>]) -> Result<Verbs> {
+        let mut list = |verb: &str, own: &Option<Vec<String>>| -> Result<Vec<String>> {
+            let names: Vec<String> = match own {
+                Some(names) => names.clone(),
+                None => value
+                    .pointer(&format!("/sqlVerbs/{verb}"))
+                    .and_then(Value::as_array)
+                    .into_iter()
+                    .flatten()
+                    .filter_map(|entry| entry.get("$ref").and_then(Value::as_str))
+                    .filter_map(|reference| reference.rsplit('/').next().map(str::to_owned))
+                    .collect(),
+            };
+            let (known, unknown): (Vec<_>, Vec<_>) =
+                names.into_iter().partition(|name| methods.iter().any(|m| m.name == *name));
+            for name in unknown {
+                self.problems.push(format!(
+                    "{}: components.x-stackQL-resources.{}: {verb} names the method `{name}`, which cannot be used",
+                    self.document.file, self.key
+                ));
+            }
+            Ok(known)
+        };
+        Ok(Verbs {
+            select: list("select", &keys.verbs.select)?,
+            insert: list("insert", &keys.verbs.insert)?,
+            update: list("update", &keys.verbs.update)?,
+            replace: list("replace", &keys.verbs.replace)?,
+            delete: list("delete", &keys.verbs.delete)?,
+        })
+    }
+}
+
+/// The columns of a table: the rows' own (of every SELECT method, or of every method where there is none), then the
+/// parameters that its SELECT methods take. A parameter with a row column's name is that column.
+fn table_columns(resource: &Resource) -> Vec<Column> {
+    let reading: Vec<&Arc<Method>> = if resource.verbs.select.is_empty() {
+        resource.methods.iter().collect()
+    } else {
+        resource.verbs.select.iter().filter_map(|name| resource.method(name)).collect()
+    };
+    let lists: Vec<_> = reading.iter().filter(|m| resource.hydrate.as_ref() != Some(&m.name)).collect();
+    let mut columns: Vec<Column> = Vec::new();
+    for method in &reading {
+        for column in &method.answer.columns {
+            if columns.iter().all(|c| c.name != column.name) {
+                let listed = lists.iter().any(|m| m.answer.columns.iter().any(|c| c.name == column.name));
+                columns.push(Column { only_by_key: resource.hydrate.is_some() && !listed, ..column.clone() });
+            }
+        }
+    }
+    for method in &reading {
+        for parameter in &method.parameters {
+            if columns.iter().any(|c| c.name == parameter.name) || owned_by_paging(method, parameter) {
+                continue;
+            }
+            columns.push(parameter_column(parameter));
+        }
+    }
+    columns
+}
+
+/// Page numbers, sizes, cursors and sort words are the program's business, not the user's.
+fn owned_by_paging(method: &Method, parameter: &Parameter) -> bool {
+    let wire = &parameter.wire;
+    let style = method.paging.as_ref().is_some_and(|paging| match &paging.style {
+        PagingStyle::Page { parameter, .. }
+        | PagingStyle::Offset { parameter }
+        | PagingStyle::Cursor { parameter, .. }
+        | PagingStyle::Keyset { parameter, .. } => parameter == wire,
+        PagingStyle::Whole | PagingStyle::NextUrl { .. } | PagingStyle::Link => false,
+    });
+    let size = method.paging.as_ref().and_then(|p| p.size.as_ref()).is_some_and(|s| s.parameter == *wire);
+    style || size || method.order.iter().any(|o| o.parameter == *wire)
+}
+
+fn parameter_column(parameter: &Parameter) -> Column {
+    Column {
+        name: parameter.name.clone(),
+        wire: parameter.wire.clone(),
+        paths: Vec::new(),
+        shape: parameter.shape.clone(),
+        description: parameter.description.clone(),
+        hidden: !parameter.required || parameter.location == Location::Server,
+        only_by_key: false,
+    }
+}
+
+fn derived_column(name: &str, value: &Value, here: &str) -> Result<Column> {
+    let here = format!("{here}.x-weir.columns.{name}");
+    let keys: DerivedKeys =
+        serde_json::from_value(value.clone()).map_err(|e| Error::document(format!("{here}: {e}")))?;
+    let kind = schema::kind_of(&keys.kind)
+        .ok_or_else(|| Error::document(format!("{here}: `{}` is no type", keys.kind)))?;
+    Ok(Column {
+        name: name.to_owned(),
+        wire: name.to_owned(),
+        paths: keys.from.iter().map(|p| method::path(p, &here)).collect::<Result<_>>()?,
+        shape: Shape { kind, secret: keys.secret, nullable: true, ..Shape::default() },
+        description: keys.description,
+        hidden: false,
+        only_by_key: false,
+    })
+}
+
+/// The row as it came, for fields that no document names yet. It may hold secrets.
+fn raw_column() -> Column {
+    Column {
+        name: "_raw".to_owned(),
+        wire: "_raw".to_owned(),
+        paths: vec![JsonPath::default()],
+        shape: Shape { kind: Kind::Any, secret: true, ..Shape::default() },
+        description: "The row's own JSON, with the fields that no document names yet.".to_owned(),
+        hidden: true,
+        only_by_key: false,
+    }
+}
+
+/// What must agree within a resource: two methods of a verb must differ in what they need, and keys must be columns.
+fn check(resource: &Resource, here: &str) -> Result<()> {
+    for name in &resource.key {
+        if resource.column(name).is_none() {
+            return Err(Error::document(format!("{here}.x-weir.key: no column `{name}`")));
+        }
+    }
+    if let Some(name) = &resource.hydrate
+        && resource.method(name).is_none()
+    {
+        return Err(Error::document(format!("{here}.x-weir.hydrate: no method `{name}`")));
+    }
+    let needs = |name: &String| -> Option<Vec<&str>> {
+        let mut names: Vec<&str> = super::choose::required(resource.method(name)?).collect();
+        names.sort_unstable();
+        Some(names)
+    };
+    for list in [&resource.verbs.insert, &resource.verbs.update, &resource.verbs.replace, &resource.verbs.delete] {
+        for (i, a) in list.iter().enumerate() {
+            for b in &list[i + 1..] {
+                if resource.methods.iter().any(|m| m.unsupported.is_some()) || needs(a) != needs(b) {
+                    continue;
+                }
+                return Err(Error::document(format!(
+                    "{here}: the methods `{a}` and `{b}` serve the same verb and need the same parameters"
+                )));
+            }
+        }
+    }
+    Ok(())
+}

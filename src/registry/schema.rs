@@ -1,0 +1,262 @@
+//! OpenAPI schemas into the model's shapes, fields and columns.
+//! Knows the schema part of OpenAPI 3.0 and 3.1 as documents use it; reads leniently.
+
+use serde_json::{Map, Value};
+
+use super::document::Document;
+use super::model::{Column, Field, JsonPath, Kind, Shape};
+use super::sql_name;
+use super::weir_keys::{self, PropertyKeys};
+use crate::error::{Error, Result};
+
+/// Schemas nest without end through `$ref`; what is deeper than this is any JSON.
+const DEEPEST: usize = 6;
+
+/// The type and the rules of a value.
+pub fn shape(document: &Document, schema: &Value, place: &str) -> Result<Shape> {
+    shape_at(document, schema, place, 0)
+}
+
+/// The columns of an object schema, in document order.
+pub fn columns(document: &Document, schema: &Value, place: &str) -> Result<Vec<Column>> {
+    let mut columns: Vec<Column> = Vec::new();
+    for field in fields(document, schema, place, 0)? {
+        let name = if columns.iter().any(|c| c.name == field.name) { field.wire.clone() } else { field.name };
+        columns.push(Column {
+            name,
+            paths: vec![JsonPath(vec![field.wire.clone()])],
+            wire: field.wire,
+            shape: field.shape,
+            description: field.description,
+            hidden: false,
+            only_by_key: false,
+        });
+    }
+    Ok(columns)
+}
+
+/// Rows that are no objects (a list of names) have one column, `value`.
+pub fn scalar_column(document: &Document, schema: &Value, place: &str) -> Result<Option<Column>> {
+    let shape = shape(document, schema, place)?;
+    Ok((!shape.kind.is_json()).then(|| Column {
+        name: "value".to_owned(),
+        wire: "value".to_owned(),
+        paths: vec![JsonPath::default()],
+        description: description(schema),
+        shape,
+        hidden: false,
+        only_by_key: false,
+    }))
+}
+
+/// The schema's own type word; 3.1 gives a list of words, of which `null` is one.
+fn type_word(schema: &Value) -> Option<&str> {
+    match schema.get("type") {
+        Some(Value::String(word)) => Some(word),
+        Some(Value::Array(words)) => words.iter().filter_map(Value::as_str).find(|w| *w != "null"),
+        _ => None,
+    }
+}
+
+/// The type word that `x-weir.type` and derived columns use.
+pub fn kind_of(word: &str) -> Option<Kind> {
+    Some(match word {
+        "string" => Kind::String,
+        "integer" => Kind::Integer,
+        "number" => Kind::Number,
+        "boolean" => Kind::Boolean,
+        "timestamp" => Kind::Timestamp,
+        "object" => Kind::Object,
+        "array" => Kind::Array,
+        "any" => Kind::Any,
+        _ => return None,
+    })
+}
+
+fn kind(schema: &Value) -> Kind {
+    match type_word(schema) {
+        Some("string") if schema.get("format").and_then(Value::as_str) == Some("date-time") => Kind::Timestamp,
+        Some(word) => kind_of(word).unwrap_or(Kind::Any),
+        None if schema.get("properties").is_some() || schema.get("allOf").is_some() => Kind::Object,
+        None if schema.get("items").is_some() => Kind::Array,
+        None => kind_of_parts(schema),
+    }
+}
+
+/// The type all alternatives of a `oneOf` or `anyOf` share, if they share one.
+fn kind_of_parts(schema: &Value) -> Kind {
+    let parts = ["oneOf", "anyOf"].iter().find_map(|key| schema.get(*key).and_then(Value::as_array));
+    let mut kinds = parts.into_iter().flatten().filter(|p| type_word(p) != Some("null")).map(kind);
+    match kinds.next() {
+        Some(first) if kinds.all(|k| k == first) => first,
+        _ => Kind::Any,
+    }
+}
+
+fn shape_at(document: &Document, schema: &Value, place: &str, depth: usize) -> Result<Shape> {
+    let schema = document.resolve(schema)?;
+    let keys: PropertyKeys = weir_keys::read(schema, place)?;
+    let kind = match &keys.kind {
+        Some(word) => kind_of(word)
+            .ok_or_else(|| Error::document(format!("{}: {place}.x-weir.type: `{word}` is no type", document.file)))?,
+        None => kind(schema),
+    };
+    let values = schema.get("enum").and_then(Value::as_array).into_iter().flatten();
+    let items = schema.get("items").filter(|_| kind == Kind::Array && depth < DEEPEST);
+    Ok(Shape {
+        kind,
+        values: values.filter(|v| !v.is_null()).map(text_of).collect(),
+        open: keys.open,
+        minimum: schema.get("minimum").and_then(Value::as_f64),
+        maximum: schema.get("maximum").and_then(Value::as_f64),
+        min_length: schema.get("minLength").and_then(Value::as_u64),
+        max_length: schema.get("maxLength").and_then(Value::as_u64),
+        nullable: keys.clear_by_null || kind == Kind::Any || allows_null(schema),
+        secret: keys.secret || schema.get("format").and_then(Value::as_str) == Some("password"),
+        fields: if kind == Kind::Object { fields(document, schema, place, depth + 1)? } else { Vec::new() },
+        items: items.map(|items| shape_at(document, items, place, depth + 1)).transpose()?.map(Box::new),
+    })
+}
+
+fn allows_null(schema: &Value) -> bool {
+    schema.get("nullable") == Some(&Value::Bool(true))
+        || schema.get("type").and_then(Value::as_array).is_some_and(|words| words.iter().any(|w| w == "null"))
+}
+
+fn text_of(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// The properties of an object schema. `allOf`, `oneOf` and `anyOf` are merged where it has none of its own, and
+/// `allOf` in any case.
+pub fn fields(document: &Document, schema: &Value, place: &str, depth: usize) -> Result<Vec<Field>> {
+    if depth > DEEPEST {
+        return Ok(Vec::new());
+    }
+    let mut found: Map<String, Value> = Map::new();
+    let mut required: Vec<String> = Vec::new();
+    gather(document, schema, 0, &mut found, &mut required)?;
+    let mut fields: Vec<Field> = Vec::with_capacity(found.len());
+    for (wire, property) in &found {
+        let place = format!("{place}.{wire}");
+        let property = document.resolve(property)?;
+        let keys: PropertyKeys = weir_keys::read(property, &format!("{}: {place}", document.file))?;
+        fields.push(Field {
+            name: keys.name.unwrap_or_else(|| sql_name(wire)),
+            wire: wire.clone(),
+            required: required.contains(wire),
+            shape: shape_at(document, property, &place, depth)?,
+            description: description(property),
+        });
+    }
+    Ok(fields)
+}
+
+fn gather(
+    document: &Document,
+    schema: &Value,
+    depth: usize,
+    found: &mut Map<String, Value>,
+    required: &mut Vec<String>,
+) -> Result<()> {
+    let schema = document.resolve(schema)?;
+    if depth > DEEPEST {
+        return Ok(());
+    }
+    if let Some(names) = schema.get("required").and_then(Value::as_array) {
+        required.extend(names.iter().filter_map(Value::as_str).map(str::to_owned));
+    }
+    let own = schema.get("properties").and_then(Value::as_object);
+    for (name, property) in own.into_iter().flatten() {
+        found.entry(name.clone()).or_insert_with(|| property.clone());
+    }
+    let alternatives: &[&str] = if own.is_some() { &["allOf"] } else { &["allOf", "oneOf", "anyOf"] };
+    for key in alternatives {
+        for part in schema.get(*key).and_then(Value::as_array).into_iter().flatten() {
+            // What one alternative requires is not required of all.
+            let mut ignored = Vec::new();
+            let required = if *key == "allOf" { &mut *required } else { &mut ignored };
+            gather(document, part, depth + 1, found, required)?;
+        }
+    }
+    Ok(())
+}
+
+/// `description`, on one line.
+pub fn description(value: &Value) -> String {
+    let text = value.get("description").and_then(Value::as_str).unwrap_or_default();
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The schema at `path` within `schema`, where the properties lead there.
+pub fn at_path<'a>(document: &'a Document, schema: &'a Value, path: &JsonPath) -> Option<&'a Value> {
+    path.0.iter().try_fold(document.resolve(schema).ok()?, |schema, key| property(document, schema, key, 0))
+}
+
+fn property<'a>(document: &'a Document, schema: &'a Value, key: &str, depth: usize) -> Option<&'a Value> {
+    let schema = document.resolve(schema).ok()?;
+    if let Some(found) = schema.get("properties").and_then(|p| p.get(key)) {
+        return document.resolve(found).ok();
+    }
+    if depth > DEEPEST {
+        return None;
+    }
+    ["allOf", "oneOf", "anyOf"]
+        .iter()
+        .filter_map(|parts| schema.get(*parts)?.as_array())
+        .flatten()
+        .find_map(|part| property(document, part, key, depth + 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn document(text: &str) -> Document {
+        Document::parse("demo.yaml", text).unwrap()
+    }
+
+    #[test]
+    fn a_row_has_a_column_for_each_property_also_through_all_of() {
+        let document = document(
+            "row:\n  allOf:\n  - $ref: '#/base'\n  - properties: {madeAt: {type: string, format: date-time}}\n\
+             base: {properties: {id: {type: string}, meta: {type: object}, tags: {type: array}, x: {}}}",
+        );
+        let columns = columns(&document, &document.root["row"], "row").unwrap();
+        let seen: Vec<_> = columns.iter().map(|c| (c.name.as_str(), c.shape.kind)).collect();
+        assert_eq!(
+            seen,
+            [
+                ("id", Kind::String),
+                ("meta", Kind::Object),
+                ("tags", Kind::Array),
+                ("x", Kind::Any),
+                ("made_at", Kind::Timestamp)
+            ]
+        );
+    }
+
+    #[test]
+    fn a_schema_that_holds_itself_ends() {
+        let document = document("node: {type: object, properties: {next: {$ref: '#/node'}, n: {type: integer}}}");
+        assert_eq!(columns(&document, &document.root["node"], "node").unwrap().len(), 2);
+    }
+
+    #[test]
+    fn an_unknown_key_under_x_weir_is_named_with_its_place() {
+        let document = document("row: {properties: {a: {type: string, x-weir: {secert: true}}}}");
+        let error = columns(&document, &document.root["row"], "row").unwrap_err().to_string();
+        assert!(error.contains("demo.yaml: row.a.x-weir") && error.contains("secert"), "{error}");
+    }
+
+    #[test]
+    fn null_may_be_sent_where_the_schema_or_x_weir_says_so() {
+        let document = document(
+            "row: {properties: {a: {type: [string, 'null']}, b: {type: string, nullable: true}, c: {type: string}, \
+             d: {type: integer, x-weir: {clear_by_null: true}}}}",
+        );
+        let columns = columns(&document, &document.root["row"], "row").unwrap();
+        let nullable: Vec<_> = columns.iter().map(|c| c.shape.nullable).collect();
+        assert_eq!(nullable, [true, true, false, true]);
+    }
+}
