@@ -148,7 +148,9 @@ impl ResourceReader<'_> {
         for (name, derived) in &keys.columns {
             resource.columns.push(derived_column(name, derived, &here)?);
         }
-        resource.columns.sort_by_key(|c| (c.hidden, c.paths.is_empty()));
+        mark_only_by_key(&mut resource);
+        // Secrets stand last among the rows' own, so that a terminal shows names and states first.
+        resource.columns.sort_by_key(|c| (c.hidden, c.paths.is_empty(), c.shape.secret));
         resource.columns.push(raw_column());
         check(&resource, &here)?;
         Ok(resource)
@@ -207,14 +209,10 @@ fn table_columns(resource: &Resource) -> Vec<Column> {
     } else {
         resource.verbs.select.iter().filter_map(|name| resource.method(name)).collect()
     };
-    let lists: Vec<_> = reading.iter().filter(|m| resource.hydrate.as_ref() != Some(&m.name)).collect();
     let mut columns: Vec<Column> = Vec::new();
-    for method in &reading {
-        for column in &method.answer.columns {
-            if columns.iter().all(|c| c.name != column.name) {
-                let listed = lists.iter().any(|m| m.answer.columns.iter().any(|c| c.name == column.name));
-                columns.push(Column { only_by_key: resource.hydrate.is_some() && !listed, ..column.clone() });
-            }
+    for column in reading.iter().flat_map(|m| &m.answer.columns) {
+        if columns.iter().all(|c| c.name != column.name) {
+            columns.push(column.clone());
         }
     }
     for method in &reading {
@@ -226,6 +224,18 @@ fn table_columns(resource: &Resource) -> Vec<Column> {
         }
     }
     columns
+}
+
+/// Marks the columns that no list has: those whose every path begins with a key that only the hydrating method's rows
+/// have.
+fn mark_only_by_key(resource: &mut Resource) {
+    let Some(hydrate) = &resource.hydrate else { return };
+    let lists = resource.verbs.select.iter().filter(|name| *name != hydrate).filter_map(|name| resource.method(name));
+    let listed: Vec<String> = lists.flat_map(|m| &m.answer.columns).map(|c| c.wire.clone()).collect();
+    for column in &mut resource.columns {
+        let in_list = |path: &JsonPath| path.0.first().is_none_or(|key| listed.contains(key));
+        column.only_by_key = !column.paths.is_empty() && !column.paths.iter().any(in_list);
+    }
 }
 
 /// Page numbers, sizes, cursors and sort words are the program's business, not the user's.
@@ -249,7 +259,7 @@ fn parameter_column(parameter: &Parameter) -> Column {
         paths: Vec::new(),
         shape: parameter.shape.clone(),
         description: parameter.description.clone(),
-        hidden: !parameter.required || parameter.location == Location::Server,
+        hidden: parameter.hidden.unwrap_or(!parameter.required || parameter.location == Location::Server),
         only_by_key: false,
     }
 }

@@ -122,6 +122,7 @@ fn server(document: &Document, operation: &Value, item: Option<&Value>, here: &s
             constant: constant.map(str::to_owned),
             predicate: None,
             exact: true,
+            hidden: None,
             explode: false,
         }
     });
@@ -176,6 +177,7 @@ fn parameter(document: &Document, value: &Value, here: &str) -> Result<Option<Pa
         constant: None,
         predicate,
         exact: keys.exact,
+        hidden: keys.hidden,
         // OpenAPI: `form`, the default style of a query, explodes unless told otherwise.
         explode: value.get("explode") != Some(&Value::Bool(false)),
     }))

@@ -338,6 +338,8 @@ pub struct Parameter {
     pub predicate: Option<Predicate>,
     /// The API applies it exactly as SQL would: rows need not be filtered again.
     pub exact: bool,
+    /// Whether `SELECT *` leaves it out, where the document says; optional ones are left out by default.
+    pub hidden: Option<bool>,
     /// Arrays are sent as `a=1&a=2` (true) or `a=1,2` (false).
     pub explode: bool,
 }

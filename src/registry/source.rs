@@ -132,7 +132,7 @@ impl Registry {
     }
 
     /// The providers, in the order found; embedded ones first.
-    pub fn providers(&self) -> impl Iterator<Item = &Arc<Provider>> {
+    pub fn providers(&self) -> impl Iterator<Item = &Arc<Provider>> + Clone {
         self.entries().iter().map(|e| &e.provider)
     }
 

@@ -90,6 +90,19 @@ impl<'a> Envelope<'a> {
     }
 }
 
+impl Rows<'_> {
+    /// The text of the last row's `field`, where it has a scalar there.
+    #[must_use]
+    pub fn last_text(&self, field: &str) -> Option<String> {
+        let last: &RawValue = match self {
+            Rows::None => return None,
+            Rows::One(raw) => raw,
+            Rows::Array(raw) => serde_json::from_str::<Vec<&RawValue>>(raw.get()).ok()?.pop()?,
+        };
+        scalar_text(descend(last, &[field.to_owned()])?)
+    }
+}
+
 /// The number of bytes before the place where `error` occurred.
 fn offset(body: &[u8], error: &serde_json::Error) -> usize {
     let lines = body.split_inclusive(|b| *b == b'\n').take(error.line().saturating_sub(1));

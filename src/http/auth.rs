@@ -1,0 +1,198 @@
+//! Credentials: which way to sign in the variables allow, and where the credentials may travel.
+//! Owns the choice of the scheme and the rule about plain http. Reads no environment: variables arrive as a map.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::OnceLock;
+
+use url::{Host, Url};
+
+use crate::error::{Error, Kind, Result};
+use crate::registry::{Access, AuthScheme};
+use crate::secret::{Redactor, Secret};
+
+/// Headers that sign a request in.
+#[derive(Debug, Clone, Default)]
+pub struct Credentials {
+    headers: Vec<(String, Secret)>,
+}
+
+impl Credentials {
+    /// None at all, for an API that needs none.
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// Takes the first scheme whose variables are all set and not blank; `redactor` learns the values. Without schemes
+    /// none are needed.
+    ///
+    /// # Errors
+    /// When no scheme is complete, or a value cannot be sent as it is. The values are never shown.
+    pub fn find(access: &Access, variables: &HashMap<String, String>, redactor: &Redactor) -> Result<Self> {
+        if access.schemes.is_empty() {
+            return Ok(Self::none());
+        }
+        let value = |name: &str| variables.get(name).filter(|v| !v.trim().is_empty());
+        let complete =
+            access.schemes.iter().find(|scheme| parts(scheme).iter().all(|(_, variable)| value(variable).is_some()));
+        let Some(scheme) = complete else { return Err(absent(access)) };
+        let mut headers = Vec::new();
+        for (header, variable) in parts(scheme) {
+            let text = value(variable).map(String::as_str).unwrap_or_default();
+            redactor.learn(text);
+            redactor.learn(text.trim());
+            check(variable, text)?;
+            let sent = if matches!(scheme, AuthScheme::Bearer(_)) { format!("Bearer {text}") } else { text.to_owned() };
+            headers.push((header.to_owned(), Secret::new(sent)));
+        }
+        Ok(Credentials { headers })
+    }
+
+    /// Header names and values, for the transport alone.
+    pub(super) fn headers(&self) -> &[(String, Secret)] {
+        &self.headers
+    }
+
+    /// Tells one set of credentials from another, within this process only.
+    pub(super) fn fingerprint(&self) -> u64 {
+        static STATE: OnceLock<RandomState> = OnceLock::new();
+        let parts: Vec<(&str, &str)> =
+            self.headers.iter().map(|(name, value)| (name.as_str(), value.expose())).collect();
+        STATE.get_or_init(RandomState::new).hash_one(parts)
+    }
+
+    /// Refuses to send credentials in the clear: plain http is for this machine only.
+    pub(super) fn allow(&self, url: &Url) -> Result<()> {
+        if self.headers.is_empty() || url.scheme() == "https" || (url.scheme() == "http" && is_loopback(url)) {
+            return Ok(());
+        }
+        let message =
+            format!("credentials are not sent over plain http, and {} asks for it", url.origin().ascii_serialization());
+        Err(Error::new(Kind::Usage, message).hint("Use https. Plain http is for 127.0.0.1, ::1 and localhost."))
+    }
+}
+
+fn parts(scheme: &AuthScheme) -> Vec<(&str, &str)> {
+    match scheme {
+        AuthScheme::Bearer(variable) => vec![("Authorization", variable)],
+        AuthScheme::Headers(pairs) => {
+            pairs.iter().map(|(header, variable)| (header.as_str(), variable.as_str())).collect()
+        }
+    }
+}
+
+fn absent(access: &Access) -> Error {
+    let ways: Vec<String> = access
+        .schemes
+        .iter()
+        .map(|scheme| parts(scheme).iter().map(|(_, variable)| *variable).collect::<Vec<_>>().join(" and "))
+        .collect();
+    let ways = ways.join(", or ");
+    let hint = match &access.credentials_help {
+        Some(help) => help.clone(),
+        None => format!("Set {ways} in the environment."),
+    };
+    Error::new(Kind::Credentials, format!("no credentials: set {ways}")).hint(hint)
+}
+
+fn check(variable: &str, value: &str) -> Result<()> {
+    let wrong = if value.trim() != value {
+        "begins or ends with white space, as after a copy with its line break"
+    } else if value.chars().any(char::is_control) {
+        "holds a control character or a line break"
+    } else if !value.is_ascii() {
+        "holds characters that are not ASCII, as after a copy from a formatted page"
+    } else {
+        return Ok(());
+    };
+    Err(Error::new(Kind::Credentials, format!("the value of {variable} {wrong}"))
+        .hint("Set it again, the bare value alone."))
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn access() -> Access {
+        Access {
+            schemes: vec![
+                AuthScheme::Bearer("TOKEN".into()),
+                AuthScheme::Headers(vec![("X-Key".into(), "KEY".into()), ("X-Email".into(), "EMAIL".into())]),
+            ],
+            credentials_help: Some("Make one at the dashboard.".into()),
+            ..Access::default()
+        }
+    }
+
+    fn find(pairs: &[(&str, &str)]) -> Result<Credentials> {
+        let variables = pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        Credentials::find(&access(), &variables, &Redactor::default())
+    }
+
+    fn sent(credentials: &Credentials) -> Vec<(&str, &str)> {
+        credentials.headers().iter().map(|(name, value)| (name.as_str(), value.expose())).collect()
+    }
+
+    #[test]
+    fn the_first_complete_scheme_is_taken_and_blank_is_not_set() {
+        let both = find(&[("TOKEN", "tok-123456"), ("KEY", "k"), ("EMAIL", "e")]).unwrap();
+        assert_eq!(sent(&both), [("Authorization", "Bearer tok-123456")]);
+        let second = find(&[("TOKEN", "  "), ("KEY", "k"), ("EMAIL", "e")]).unwrap();
+        assert_eq!(sent(&second), [("X-Key", "k"), ("X-Email", "e")]);
+        assert_ne!(both.fingerprint(), second.fingerprint());
+        assert_eq!(both.fingerprint(), both.clone().fingerprint());
+    }
+
+    #[test]
+    fn without_credentials_the_error_names_every_variable_and_the_help() {
+        let error = find(&[("KEY", "k")]).unwrap_err();
+        assert_eq!(error.kind(), Kind::Credentials);
+        assert_eq!(error.message(), "no credentials: set TOKEN, or KEY and EMAIL");
+        assert_eq!(error.hint_text(), Some("Make one at the dashboard."));
+    }
+
+    #[test]
+    fn a_value_that_cannot_be_sent_is_an_error_that_does_not_show_it() {
+        for bad in ["tok-123456\n", " tok-123456", "tok-12\n3456", "tok-123456é", "tok\u{7f}-123456"] {
+            let error = find(&[("TOKEN", bad)]).unwrap_err();
+            assert_eq!(error.kind(), Kind::Credentials);
+            assert!(error.message().contains("TOKEN"), "{error}");
+            assert!(!error.message().contains("tok"), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_redactor_learns_the_value_and_debug_hides_it() {
+        let redactor = Redactor::default();
+        let variables = HashMap::from([("TOKEN".to_owned(), "tok-123456".to_owned())]);
+        let credentials = Credentials::find(&access(), &variables, &redactor).unwrap();
+        assert_eq!(redactor.clean("Bearer tok-123456!"), "Bearer ***!");
+        assert!(!format!("{credentials:?}").contains("tok-"));
+    }
+
+    #[test]
+    fn plain_http_is_for_this_machine_only() {
+        let credentials = find(&[("TOKEN", "tok-123456")]).unwrap();
+        let allowed = |url: &str| credentials.allow(&Url::parse(url).unwrap()).is_ok();
+        for url in
+            ["https://api.example", "http://127.0.0.1:8", "http://127.9.9.9", "http://[::1]:80", "http://LOCALHOST"]
+        {
+            assert!(allowed(url), "{url}");
+        }
+        for url in
+            ["http://api.example", "http://128.0.0.1", "http://localhost.example", "http://0.0.0.0", "http://[::2]"]
+        {
+            assert!(!allowed(url), "{url}");
+        }
+        assert!(Credentials::none().allow(&Url::parse("http://api.example").unwrap()).is_ok());
+    }
+}

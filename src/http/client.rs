@@ -1,0 +1,635 @@
+//! Sends a call: limiter, budget, attempts, redirects, and the log's entry, in that order.
+//! Owns the loop over attempts; what may be repeated is `retry`'s to say, what an answer means is `reply`'s.
+//! Must not know paging or rows.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use tokio::time::Instant;
+use url::Url;
+
+use super::call::{Call, Prepared, prepare, shown};
+use super::exchange::Exchange;
+use super::limit::{Limiter, before, seconds};
+use super::log::{Entry, RequestLog};
+use super::page::same_origin;
+use super::reply::{Reply, failed, may_have_taken_effect, uncertain};
+use super::retry::{Ending, Policy, asked_wait, may_repeat, reads};
+use super::transport::{Failure, Incoming, Outgoing, Timeouts, Transport, random_fraction, random_key};
+use crate::error::{Error, Kind, Result};
+use crate::registry::Method;
+
+/// Redirects followed for one request.
+const REDIRECTS: usize = 5;
+
+/// How a session talks.
+#[derive(Debug, Clone, Copy)]
+pub struct ClientOptions {
+    /// How often a request is repeated, and how patiently.
+    pub policy: Policy,
+    /// How long to wait for what.
+    pub timeouts: Timeouts,
+    /// Largest body taken, in bytes.
+    pub largest_body: u64,
+}
+
+impl Default for ClientOptions {
+    fn default() -> Self {
+        ClientOptions { policy: Policy::default(), timeouts: Timeouts::default(), largest_body: 256 << 20 }
+    }
+}
+
+/// One per session; clones share connections, limits and log. Costs nothing until the first request.
+#[derive(Debug, Clone)]
+pub struct Client {
+    policy: Policy,
+    transport: Arc<Transport>,
+    limiter: Limiter,
+    log: RequestLog,
+}
+
+impl Client {
+    /// A client that has sent nothing yet.
+    pub fn new(options: ClientOptions) -> Self {
+        Client {
+            policy: options.policy,
+            transport: Arc::new(Transport::new(options.timeouts, options.largest_body)),
+            limiter: Limiter::default(),
+            log: RequestLog::default(),
+        }
+    }
+
+    /// Every request sent so far.
+    pub fn log(&self) -> &RequestLog {
+        &self.log
+    }
+
+    /// Sends `call` and gives the whole answer, whatever its status; [`success`](super::success) judges it.
+    ///
+    /// # Errors
+    /// When no whole answer came, the deadline or the budget does not allow it, or credentials would go where they must
+    /// not. [`may_have_taken_effect`](super::may_have_taken_effect) tells a write that may have happened.
+    pub async fn send(&self, exchange: &Exchange, call: &Call) -> Result<Reply> {
+        let mut prepared = prepare(call, exchange.base_url.as_deref())?;
+        prepared.secrets.iter().for_each(|secret| exchange.redactor.learn(secret.expose()));
+        if let Some(header) = &call.method.idempotency_key
+            && !prepared.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(header))
+        {
+            prepared.headers.push((header.clone(), random_key()?));
+        }
+        for _ in 0..=REDIRECTS {
+            exchange.credentials.allow(&prepared.url)?;
+            let (incoming, doubt) = Attempts::open(self, exchange, &call.method, &prepared).run().await?;
+            let target =
+                redirect(&prepared, &incoming).map_err(|e| e.map_text(|text| exchange.redactor.clean(text)))?;
+            let Some(target) = target else {
+                return Ok(Reply::new(incoming, exchange.redactor.clean(&prepared.label), doubt));
+            };
+            prepared.shown_url = shown(&call.method, &target);
+            prepared.url = target;
+        }
+        let message = format!("{} was redirected more than {REDIRECTS} times", prepared.label);
+        Err(Error::new(Kind::Api, exchange.redactor.clean(&message)))
+    }
+}
+
+/// The attempts at one URL.
+struct Attempts<'a> {
+    client: &'a Client,
+    exchange: &'a Exchange,
+    method: &'a Method,
+    prepared: &'a Prepared,
+    body: Option<Bytes>,
+    entry: Entry,
+    tries: u32,
+    /// An attempt was sent, brought no success, and may have taken effect.
+    doubt: bool,
+}
+
+impl<'a> Attempts<'a> {
+    fn open(client: &'a Client, exchange: &'a Exchange, method: &'a Method, prepared: &'a Prepared) -> Self {
+        let url = exchange.redactor.clean(&prepared.shown_url);
+        let entry = Entry::open(&client.log, exchange.statement, prepared.verb, url);
+        let body = prepared.body.clone().map(Bytes::from);
+        Attempts { client, exchange, method, prepared, body, entry, tries: 0, doubt: false }
+    }
+
+    /// The last answer, and whether an earlier attempt may have taken effect.
+    async fn run(mut self) -> Result<(Incoming, bool)> {
+        loop {
+            let outcome = match self.attempt().await {
+                Ok(outcome) => outcome,
+                Err(error) => return Err(self.finish(error)),
+            };
+            let wait = match self.next_wait(&outcome) {
+                Ok(wait) => wait,
+                Err(error) => return Err(self.finish(error)),
+            };
+            match (wait, outcome) {
+                (Some(wait), outcome) => {
+                    self.doubt |= match outcome {
+                        Ok(incoming) => incoming.status != 429 && !reads(self.prepared.verb),
+                        Err(failure) => failure.stage.left() && !reads(self.prepared.verb),
+                    };
+                    self.entry.note(|record| record.waited += wait);
+                    tokio::time::sleep(wait).await;
+                }
+                (None, Ok(incoming)) => {
+                    self.entry.note(|record| record.error = None);
+                    return Ok((incoming, self.doubt));
+                }
+                (None, Err(failure)) => {
+                    let error = failed(&self.prepared.label, self.prepared.verb, &failure, self.tries);
+                    return Err(self.finish(error));
+                }
+            }
+        }
+    }
+
+    /// One attempt. An error ends the request; a failure may be repeated.
+    async fn attempt(&mut self) -> Result<Result<Incoming, Failure>> {
+        let Exchange { access, credentials, budget, deadline, .. } = self.exchange;
+        let origin = self.prepared.url.origin().ascii_serialization();
+        let lane = self.client.limiter.lane(&origin, credentials.fingerprint(), access);
+        let arrived = Instant::now();
+        let pass = lane.enter(self.exchange).await.map_err(|error| self.in_place(&error))?;
+        self.entry.note(|record| record.waited += pass.waited);
+        if let Err(error) = budget.take() {
+            pass.unsent();
+            return Err(error);
+        }
+        self.tries += 1;
+        self.entry.note(|record| record.attempts += 1);
+        let begun = Instant::now();
+        let outgoing = Outgoing {
+            verb: self.prepared.verb,
+            url: &self.prepared.url,
+            headers: &self.prepared.headers,
+            credentials,
+            body: self.body.clone(),
+        };
+        let outcome = before(*deadline, self.client.transport.exchange(outgoing)).await;
+        self.entry.note(|record| record.taken += begun.elapsed());
+        let Some(outcome) = outcome else {
+            let message =
+                format!("{}: the statement's time ran out after {}", self.prepared.label, seconds(arrived.elapsed()));
+            let error = Error::new(Kind::Network, message).hint("Give the statement more time, or ask for less.");
+            return Err(uncertain(error, self.prepared.verb));
+        };
+        match &outcome {
+            Ok(incoming) => self.entry.note(|record| {
+                record.status = Some(incoming.status);
+                record.bytes += incoming.body.len() as u64;
+            }),
+            Err(failure) => {
+                self.entry.note(|record| {
+                    record.status = None;
+                    record.bytes += failure.received;
+                });
+                if !failure.stage.left() {
+                    self.entry.note(|record| record.attempts -= 1);
+                    budget.give_back();
+                    pass.unsent();
+                }
+            }
+        }
+        if let Ok(Incoming { status: 429, retry_after, .. }) = &outcome {
+            // Every request with these credentials would be turned away: all of them wait.
+            let asked = retry_after.as_deref().and_then(|header| asked_wait(header, SystemTime::now()));
+            lane.pause(asked.unwrap_or_else(|| self.own_wait()));
+        }
+        Ok(outcome)
+    }
+
+    /// How long to wait before the next attempt; `None`: there is none.
+    fn next_wait(&self, outcome: &Result<Incoming, Failure>) -> Result<Option<Duration>> {
+        let ending = match outcome {
+            Ok(incoming) => Ending::Answered(incoming.status),
+            Err(failure) => Ending::Failed(failure.stage),
+        };
+        if !may_repeat(self.method, ending) || self.tries >= self.client.policy.attempts {
+            return Ok(None);
+        }
+        let header = outcome.as_ref().ok().and_then(|incoming| incoming.retry_after.as_deref());
+        let asked = header.and_then(|header| asked_wait(header, SystemTime::now()));
+        let wait = asked.unwrap_or_else(|| self.own_wait());
+        let late = self.exchange.deadline.is_some_and(|deadline| Instant::now() + wait > deadline);
+        match (ending, asked) {
+            (Ending::Answered(status), Some(asked)) if late => {
+                let message = format!(
+                    "{} answered {status}: the API asks to wait {}, and the statement's time is up before that",
+                    self.prepared.label,
+                    seconds(asked)
+                );
+                let error =
+                    Error::new(Kind::Network, message).hint("Wait, and run it again; or give the statement more time.");
+                Err(if status == 429 { error } else { uncertain(error, self.prepared.verb) })
+            }
+            _ if late => Ok(None),
+            // The lane is paused already: waiting there tells the user, and keeps the order of the queue.
+            (Ending::Answered(429), _) => Ok(Some(Duration::ZERO)),
+            _ => Ok(Some(wait)),
+        }
+    }
+
+    fn own_wait(&self) -> Duration {
+        self.client.policy.wait(self.tries, random_fraction())
+    }
+
+    /// The same error, led by the request it concerns.
+    fn in_place(&self, error: &Error) -> Error {
+        let led = Error::new(error.kind(), format!("{}: {}", self.prepared.label, error.message()));
+        match error.hint_text() {
+            Some(hint) => led.hint(hint),
+            None => led,
+        }
+    }
+
+    /// Notes the error in the log, and masks what is secret in it.
+    fn finish(&mut self, error: Error) -> Error {
+        let cleaned = self.exchange.redactor.clean(error.message());
+        let doubtful = self.doubt || may_have_taken_effect(&error);
+        let error = error.map_text(|text| self.exchange.redactor.clean(text));
+        self.entry.note(|record| record.error = Some(cleaned));
+        if doubtful { uncertain(error, self.prepared.verb) } else { error }
+    }
+}
+
+/// Where a redirect leads, if the answer is one and it may be followed: for reads, on the same origin.
+fn redirect(prepared: &Prepared, incoming: &Incoming) -> Result<Option<Url>> {
+    let (301 | 302 | 303 | 307 | 308, Some(location)) = (incoming.status, &incoming.location) else { return Ok(None) };
+    let target = prepared.url.join(location).map_err(|error| {
+        Error::new(Kind::Api, format!("{} was redirected to something that is no URL ({error})", prepared.label))
+    })?;
+    if reads(prepared.verb) && same_origin(&prepared.url, &target) {
+        return Ok(Some(target));
+    }
+    let place = format!("{}{}", target.origin().ascii_serialization(), target.path());
+    let message =
+        format!("{} answered {}: redirected to {place}, which is not followed", prepared.label, incoming.status);
+    Err(Error::new(Kind::Api, message)
+        .hint("Redirects are followed for reads within one origin; check the base URL if one is set."))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+    use std::sync::Mutex;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::http::scripted::{Server, exchange, method, parameter};
+    use crate::http::{Budget, Credentials, Notices, Record};
+    use crate::registry::{Access, AuthScheme, HttpVerb, Location};
+
+    fn quick() -> Client {
+        let policy = Policy { base: Duration::ZERO, ..Policy::default() };
+        Client::new(ClientOptions { policy, ..ClientOptions::default() })
+    }
+
+    fn call(http: HttpVerb) -> Call {
+        Call::new(Arc::new(method(http, "/x")), Vec::new())
+    }
+
+    fn signed_in(mut exchange: Exchange) -> Exchange {
+        let access = Access { schemes: vec![AuthScheme::Bearer("TOKEN".into())], ..Access::default() };
+        let variables = HashMap::from([("TOKEN".to_owned(), "tok-123456".to_owned())]);
+        exchange.credentials = Credentials::find(&access, &variables, &exchange.redactor).unwrap();
+        exchange
+    }
+
+    fn to(server: &Server) -> Exchange {
+        signed_in(exchange(Access::default(), &server.base()))
+    }
+
+    fn record(client: &Client) -> Record {
+        let records = client.log().records();
+        assert_eq!(records.len(), 1);
+        records[0].clone()
+    }
+
+    /// A port of this machine where nobody listens.
+    async fn nobody() -> String {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        format!("http://{}", listener.local_addr().unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_request_carries_credentials_headers_and_body_and_the_answer_comes_whole() {
+        let server = Server::start().await;
+        server.answer(201, "content-type: application/json\r\nlink: <a>\r\nlink: <b>\r\n", r#"{"a":1}"#);
+        let mut post = method(HttpVerb::Post, "/x/{id}");
+        let body =
+            crate::registry::Body { media_type: "application/json".into(), required: true, fields: vec![], open: true };
+        post.body = Some(body);
+        let call = Call::new(Arc::new(post), vec![("id".into(), json!("a b"))]).with_body(json!({"n": false}));
+        let client = quick();
+        let reply = client.send(&to(&server), &call).await.unwrap();
+        assert_eq!((reply.status, reply.link.as_deref(), &reply.body[..]), (201, Some("<a>, <b>"), &br#"{"a":1}"#[..]));
+        let asked = &server.asked()[0];
+        assert_eq!((asked.line(), asked.body.as_str()), ("POST /x/a%20b HTTP/1.1", r#"{"n":false}"#));
+        assert_eq!(asked.header("authorization"), Some("Bearer tok-123456"));
+        assert_eq!(asked.header("content-type"), Some("application/json"));
+        assert_eq!(asked.header("accept"), Some("application/json"));
+        assert_eq!(asked.header("accept-encoding"), Some("gzip"));
+        assert_eq!(asked.header("user-agent"), Some(concat!("weir/", env!("CARGO_PKG_VERSION"))));
+        let record = record(&client);
+        assert_eq!((record.status, record.attempts, record.bytes, record.error), (Some(201), 1, 7, None));
+        assert!(record.url.ends_with("/x/a%20b"), "{}", record.url);
+    }
+
+    #[tokio::test]
+    async fn a_write_without_a_documented_body_sends_none_and_says_so() {
+        let server = Server::start().await;
+        server.answer(200, "", "");
+        quick().send(&to(&server), &call(HttpVerb::Post)).await.unwrap();
+        let asked = &server.asked()[0];
+        assert_eq!((asked.header("content-length"), asked.header("content-type")), (Some("0"), None));
+    }
+
+    #[tokio::test]
+    async fn a_429_is_waited_out_also_for_a_write_and_counted_as_repeated() {
+        let server = Server::start().await;
+        server.answer(429, "retry-after: 0\r\n", "").answer(200, "", "{}");
+        let client = quick();
+        let reply = client.send(&to(&server), &call(HttpVerb::Post)).await.unwrap();
+        assert_eq!((reply.status, server.asked().len()), (200, 2));
+        let totals = client.log().totals(1);
+        assert_eq!((totals.requests, totals.retried, totals.bytes), (2, 1, 2));
+    }
+
+    #[tokio::test]
+    async fn a_read_is_repeated_four_times_and_then_the_answer_given() {
+        let server = Server::start().await;
+        for _ in 0..5 {
+            server.answer(503, "", "busy");
+        }
+        let reply = quick().send(&to(&server), &call(HttpVerb::Get)).await.unwrap();
+        assert_eq!((reply.status, server.asked().len()), (503, 4));
+    }
+
+    #[tokio::test]
+    async fn a_failed_post_is_sent_exactly_once() {
+        let server = Server::start().await;
+        server.answer(500, "", "").raw("").answer(200, "", "{}");
+        let reply = quick().send(&to(&server), &call(HttpVerb::Post)).await.unwrap();
+        assert_eq!((reply.status, server.asked().len()), (500, 1));
+        let error = quick().send(&to(&server), &call(HttpVerb::Post)).await.unwrap_err();
+        assert_eq!((error.kind(), server.asked().len()), (Kind::Network, 2));
+        assert!(may_have_taken_effect(&error), "{error}");
+        assert!(error.message().starts_with("POST /x: the connection broke"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_post_with_an_idempotency_key_is_repeated_under_the_same_key() {
+        let server = Server::start().await;
+        server.answer(500, "", "").raw("").answer(200, "", "{}").answer(200, "", "{}");
+        let mut post = method(HttpVerb::Post, "/x");
+        post.idempotency_key = Some("Idempotency-Key".into());
+        let call = Call::new(Arc::new(post), Vec::new());
+        let client = quick();
+        assert_eq!(client.send(&to(&server), &call).await.unwrap().status, 200);
+        client.send(&to(&server), &call).await.unwrap();
+        let keys: Vec<String> =
+            server.asked().iter().map(|a| a.header("idempotency-key").unwrap().to_owned()).collect();
+        assert!(keys[0] == keys[1] && keys[1] == keys[2] && keys[2] != keys[3], "{keys:?}");
+    }
+
+    #[tokio::test]
+    async fn a_key_that_the_statement_gives_is_kept() {
+        let server = Server::start().await;
+        server.answer(200, "", "");
+        let mut post = method(HttpVerb::Post, "/x");
+        post.idempotency_key = Some("Idempotency-Key".into());
+        post.parameters.push(parameter("idempotency-key", Location::Header));
+        let call = Call::new(Arc::new(post), vec![("idempotency-key".into(), json!("mine"))]);
+        quick().send(&to(&server), &call).await.unwrap();
+        assert_eq!(server.asked()[0].head.to_lowercase().matches("idempotency-key: ").count(), 1);
+        assert_eq!(server.asked()[0].header("idempotency-key"), Some("mine"));
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_was_never_made_is_tried_again_and_counts_as_no_request() {
+        let exchange = Exchange { budget: Budget::new(1), ..signed_in(exchange(Access::default(), &nobody().await)) };
+        let client = quick();
+        let error = client.send(&exchange, &call(HttpVerb::Post)).await.unwrap_err();
+        assert_eq!(error.kind(), Kind::Network);
+        assert!(error.message().starts_with("POST /x: no connection could be made: "), "{error}");
+        assert!(error.message().ends_with("(4 attempts)"), "{error}");
+        assert!(!may_have_taken_effect(&error));
+        assert_eq!((exchange.budget.left(), client.log().totals(1).requests, record(&client).status), (1, 0, None));
+    }
+
+    #[tokio::test]
+    async fn a_truncated_answer_is_fetched_again_and_named_when_it_stays_so() {
+        let server = Server::start().await;
+        let half = "HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\n{\"a\":";
+        server.raw(half).answer(200, "", "{}");
+        let client = quick();
+        assert_eq!(client.send(&to(&server), &call(HttpVerb::Get)).await.unwrap().status, 200);
+        assert_eq!(record(&client).bytes, 7);
+        for _ in 0..4 {
+            server.raw(half);
+        }
+        let error = client.send(&to(&server), &call(HttpVerb::Get)).await.unwrap_err();
+        assert_eq!((error.kind(), server.asked().len()), (Kind::Network, 6));
+        assert!(error.message().starts_with("GET /x: the answer broke off after 5 bytes"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn an_answer_beyond_the_largest_is_refused_and_not_fetched_again() {
+        let server = Server::start().await;
+        server.answer(200, "", &"x".repeat(3 << 20));
+        let client = Client::new(ClientOptions { largest_body: 1 << 20, ..ClientOptions::default() });
+        let error = client.send(&to(&server), &call(HttpVerb::Get)).await.unwrap_err();
+        assert!(error.message().contains("more than 1 MiB"), "{error}");
+        assert_eq!(server.asked().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn silence_ends_in_a_timeout() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let exchange = exchange(Access::default(), &format!("http://{}", listener.local_addr().unwrap()));
+        let timeouts = Timeouts { idle: Duration::from_millis(20), ..Timeouts::default() };
+        let client = Client::new(ClientOptions { timeouts, ..ClientOptions::default() });
+        let error = client.send(&exchange, &call(HttpVerb::Delete)).await.unwrap_err();
+        assert_eq!(error.message(), "DELETE /x: no whole answer came in time");
+        assert!(may_have_taken_effect(&error));
+    }
+
+    #[tokio::test]
+    async fn the_deadline_cuts_an_attempt_short() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut exchange = exchange(Access::default(), &format!("http://{}", listener.local_addr().unwrap()));
+        exchange.deadline = Some(Instant::now() + Duration::from_millis(20));
+        let error = quick().send(&exchange, &call(HttpVerb::Post)).await.unwrap_err();
+        assert!(error.message().starts_with("POST /x: the statement's time ran out"), "{error}");
+        assert!(may_have_taken_effect(&error));
+    }
+
+    #[tokio::test]
+    async fn a_server_that_does_not_speak_tls_gets_nothing_and_is_not_tried_again() {
+        use tokio::io::AsyncWriteExt;
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let exchange = signed_in(exchange(Access::default(), &format!("https://{}", listener.local_addr().unwrap())));
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
+            }
+        });
+        let client = quick();
+        let error = client.send(&exchange, &call(HttpVerb::Post)).await.unwrap_err();
+        assert!(error.message().starts_with("POST /x: no trusted connection could be made: "), "{error}");
+        assert!(!error.message().contains("attempts") && !may_have_taken_effect(&error), "{error}");
+        assert_eq!(client.log().totals(1).requests, 0);
+    }
+
+    #[tokio::test]
+    async fn doubt_about_an_earlier_attempt_outlives_a_later_refusal() {
+        let server = Server::start().await;
+        server.raw("").answer(404, "", "");
+        let mut put = method(HttpVerb::Put, "/x");
+        put.safe_to_retry = true;
+        let reply = quick().send(&to(&server), &Call::new(Arc::new(put.clone()), Vec::new())).await.unwrap();
+        let error = crate::http::success(&to(&server), &put, &reply).unwrap_err();
+        assert!(error.kind() == Kind::Api && may_have_taken_effect(&error));
+    }
+
+    #[tokio::test]
+    async fn a_redirect_is_followed_on_the_same_origin_only() {
+        let (server, elsewhere) = (Server::start().await, Server::start().await);
+        server.answer(302, "location: /y?q=1\r\n", "").answer(200, "", "{}");
+        let client = quick();
+        assert_eq!(client.send(&to(&server), &call(HttpVerb::Get)).await.unwrap().status, 200);
+        assert_eq!(server.asked()[1].line(), "GET /y?q=1 HTTP/1.1");
+        assert_eq!(client.log().totals(1).requests, 2);
+        server.answer(302, &format!("location: {}/z?key=hush\r\n", elsewhere.base()), "");
+        let error = client.send(&to(&server), &call(HttpVerb::Get)).await.unwrap_err();
+        let place = format!("redirected to {}/z, which is not followed", elsewhere.base());
+        assert!(error.message().ends_with(&place), "{error}");
+        assert!(elsewhere.asked().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_redirect_of_a_write_or_one_too_many_is_an_error() {
+        let server = Server::start().await;
+        server.answer(307, "location: /y\r\n", "");
+        let error = quick().send(&to(&server), &call(HttpVerb::Post)).await.unwrap_err();
+        assert_eq!((error.kind(), server.asked().len()), (Kind::Api, 1));
+        for _ in 0..9 {
+            server.answer(301, "location: /x\r\n", "");
+        }
+        let error = quick().send(&to(&server), &call(HttpVerb::Get)).await.unwrap_err();
+        assert_eq!(server.asked().len(), 7);
+        assert_eq!(error.message(), "GET /x was redirected more than 5 times");
+    }
+
+    #[tokio::test]
+    async fn credentials_never_leave_in_the_clear() {
+        let exchange = signed_in(exchange(Access::default(), "http://192.0.2.1"));
+        let client = quick();
+        let error = client.send(&exchange, &call(HttpVerb::Get)).await.unwrap_err();
+        assert!(error.message().contains("plain http"), "{error}");
+        assert!(client.log().records().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_wait_that_the_deadline_does_not_allow_is_an_error_at_once() {
+        let server = Server::start().await;
+        for status in [429, 503] {
+            server.answer(status, "retry-after: 300\r\n", "");
+            let deadline = Some(Instant::now() + Duration::from_mins(1));
+            let error = quick().send(&Exchange { deadline, ..to(&server) }, &call(HttpVerb::Get)).await.unwrap_err();
+            let message = format!(
+                "GET /x answered {status}: the API asks to wait 300 s, and the statement's time is up before that"
+            );
+            assert_eq!((error.kind(), error.message()), (Kind::Network, message.as_str()));
+        }
+        assert_eq!(server.asked().len(), 2);
+    }
+
+    #[tokio::test]
+    async fn after_a_429_the_next_request_of_the_credential_waits_too() {
+        let server = Server::start().await;
+        for _ in 0..4 {
+            server.answer(429, "retry-after: 0\r\n", "");
+        }
+        server.answer(429, "retry-after: 300\r\n", "");
+        let client = quick();
+        assert_eq!(client.send(&to(&server), &call(HttpVerb::Get)).await.unwrap().status, 429);
+        let late = |seconds| Exchange { deadline: Some(Instant::now() + Duration::from_secs(seconds)), ..to(&server) };
+        assert!(client.send(&late(60), &call(HttpVerb::Get)).await.is_err());
+        let error = client.clone().send(&late(60), &call(HttpVerb::Get)).await.unwrap_err();
+        assert!(
+            error.message().starts_with("GET /x: http://127.0.0.1:") && error.message().contains("rate limited"),
+            "{error}"
+        );
+        assert_eq!(server.asked().len(), 5);
+    }
+
+    #[tokio::test]
+    async fn a_wait_for_the_rate_is_told() {
+        let server = Server::start().await;
+        server.answer(429, "retry-after: 30\r\n", "");
+        let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+        let notices = Notices::new(move |text| tell.send(text.to_owned()).unwrap());
+        let exchange = Exchange { notices, ..to(&server) };
+        let client = quick();
+        let request = call(HttpVerb::Get);
+        // The request is dropped in its wait: nobody has to sit it out.
+        let text = tokio::select! {
+            text = told.recv() => text.unwrap(),
+            _ = client.send(&exchange, &request) => String::new(),
+        };
+        assert!(text.contains("rate limited by the API, waiting 30 s"), "{text}");
+        assert_eq!(record(&client).error.as_deref(), Some("cancelled"));
+        assert_eq!(client.log().totals(1).requests, 1);
+    }
+
+    #[tokio::test]
+    async fn the_budget_ends_the_statement_and_counts_repetitions() {
+        let server = Server::start().await;
+        server.answer(500, "", "").answer(500, "", "").answer(200, "", "");
+        let exchange = Exchange { budget: Budget::new(2), ..to(&server) };
+        let error = quick().send(&exchange, &call(HttpVerb::Get)).await.unwrap_err();
+        assert_eq!((error.kind(), server.asked().len()), (Kind::Network, 2));
+        assert!(error.message().contains("budget"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn secrets_stay_out_of_log_and_errors() {
+        let server = Server::start().await;
+        server.raw("");
+        let mut get = method(HttpVerb::Post, "/x");
+        get.parameters = vec![parameter("sig", Location::Query), parameter("q", Location::Query)];
+        get.parameters[0].shape.secret = true;
+        let call = Call::new(Arc::new(get), vec![("sig".into(), json!("hush-sig")), ("q".into(), json!("tok-123456"))]);
+        let (client, exchange) = (quick(), to(&server));
+        let error = client.send(&exchange, &call).await.unwrap_err();
+        let seen = format!("{error} {error:?} {:?} {client:?} {exchange:?} {call:?}", record(&client));
+        assert!(!seen.contains("hush") && !seen.contains("tok-1"), "{seen}");
+        assert!(record(&client).url.ends_with("/x?sig=***&q=***"), "{}", record(&client).url);
+        assert_eq!(exchange.redactor.clean("hush-sig"), "***");
+    }
+
+    #[tokio::test]
+    async fn side_by_side_requests_share_limits_and_log() {
+        let server = Server::start().await;
+        for _ in 0..6 {
+            server.answer(200, "", "{}");
+        }
+        let (client, exchange) = (quick(), to(&server));
+        let seen: Arc<Mutex<usize>> = Arc::default();
+        let sends = (0..6).map(|_| {
+            let (client, exchange, seen) = (client.clone(), exchange.clone(), Arc::clone(&seen));
+            async move {
+                client.send(&exchange, &call(HttpVerb::Get)).await.unwrap();
+                *seen.lock().unwrap() += 1;
+            }
+        });
+        futures::future::join_all(sends).await;
+        assert_eq!((*seen.lock().unwrap(), client.log().totals(1).requests), (6, 6));
+    }
+}

@@ -1,0 +1,321 @@
+//! Keeps under the documented rate: one lane per origin and credential, shared by every statement of the session.
+//! Owns permits, sliding windows and the pause after a 429. Must not know requests or answers.
+//!
+//! A slot of a window is taken from the moment a request may go out until a window's length after its answer came: the
+//! server saw it somewhere in between, so it never sees more than the window allows.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Mutex as Turn, Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
+
+use super::exchange::Exchange;
+use crate::error::{Error, Kind, Result};
+use crate::registry::{Access, RateWindow};
+
+/// Requests at the same time where the document says nothing.
+const CONCURRENT: usize = 8;
+
+/// Waits below this are not worth a notice.
+const WORTH_TELLING: Duration = Duration::from_secs(1);
+
+/// All lanes of a session. Clones share them.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Limiter(Arc<Mutex<Lanes>>);
+
+type Lanes = HashMap<(String, u64), Arc<Lane>>;
+
+impl Limiter {
+    /// The lane of `origin` under this fingerprint of credentials. What `access` says when it is first used holds.
+    pub(super) fn lane(&self, origin: &str, fingerprint: u64, access: &Access) -> Arc<Lane> {
+        let mut lanes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let lane = lanes.entry((origin.to_owned(), fingerprint)).or_insert_with(|| Arc::new(Lane::new(origin, access)));
+        Arc::clone(lane)
+    }
+}
+
+/// The way to one origin with one credential.
+#[derive(Debug)]
+pub(super) struct Lane {
+    origin: String,
+    windows: Vec<RateWindow>,
+    permits: Arc<Semaphore>,
+    /// Held by the one who waits for a slot; the others queue behind it in order.
+    turn: Turn<()>,
+    /// Told when a request came back.
+    back: Notify,
+    traffic: Mutex<Traffic>,
+}
+
+#[derive(Debug, Default)]
+struct Traffic {
+    in_flight: usize,
+    /// When requests came back, oldest first, as far back as the longest window.
+    done: VecDeque<Instant>,
+    paused_until: Option<Instant>,
+}
+
+/// The right to send one request. Dropping it ends the request.
+#[derive(Debug)]
+pub(super) struct Pass {
+    lane: Arc<Lane>,
+    /// What the rate made us wait.
+    pub(super) waited: Duration,
+    unsent: bool,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Pass {
+    /// The request never left: it counts in no window.
+    pub(super) fn unsent(mut self) {
+        self.unsent = true;
+    }
+}
+
+impl Drop for Pass {
+    fn drop(&mut self) {
+        let mut traffic = self.lane.traffic();
+        traffic.in_flight = traffic.in_flight.saturating_sub(1);
+        if !self.unsent && !self.lane.windows.is_empty() {
+            traffic.done.push_back(Instant::now());
+        }
+        drop(traffic);
+        self.lane.back.notify_one();
+    }
+}
+
+/// When a request may go.
+enum Slot {
+    Free,
+    /// Not before this moment, and why.
+    At(Instant, &'static str),
+    /// When one of those in flight is back.
+    AfterAnother,
+}
+
+impl Lane {
+    fn new(origin: &str, access: &Access) -> Self {
+        let concurrent = if access.concurrent == 0 { CONCURRENT } else { access.concurrent };
+        Lane {
+            origin: origin.to_owned(),
+            windows: access.windows.iter().copied().filter(|w| w.requests > 0 && w.seconds > 0).collect(),
+            permits: Arc::new(Semaphore::new(concurrent.min(Semaphore::MAX_PERMITS))),
+            turn: Turn::new(()),
+            back: Notify::new(),
+            traffic: Mutex::default(),
+        }
+    }
+
+    /// Waits until a request may go out.
+    ///
+    /// # Errors
+    /// At once when the wait would go beyond the statement's deadline.
+    pub(super) async fn enter(self: &Arc<Self>, exchange: &Exchange) -> Result<Pass> {
+        let out_of_time = || Error::new(Kind::Network, "the statement's time ran out while its requests queued");
+        let late = exchange.deadline;
+        let permit = before(late, Arc::clone(&self.permits).acquire_owned()).await.ok_or_else(out_of_time)?;
+        let permit =
+            permit.map_err(|error| Error::new(Kind::Internal, "the request queue is closed").caused_by(error))?;
+        let arrived = Instant::now();
+        let _turn = before(late, self.turn.lock()).await.ok_or_else(out_of_time)?;
+        loop {
+            match self.slot() {
+                Slot::Free => break,
+                Slot::AfterAnother => before(late, self.back.notified()).await.ok_or_else(out_of_time)?,
+                Slot::At(moment, why) => {
+                    let wait = moment.saturating_duration_since(Instant::now());
+                    if late.is_some_and(|deadline| moment > deadline) {
+                        return Err(self.too_long(why, wait));
+                    }
+                    if wait >= WORTH_TELLING {
+                        exchange.notices.tell(&format!("{}: {why}, waiting {}", self.origin, seconds(wait)));
+                    }
+                    tokio::time::sleep_until(moment).await;
+                }
+            }
+        }
+        Ok(Pass { lane: Arc::clone(self), waited: arrived.elapsed(), unsent: false, _permit: permit })
+    }
+
+    /// No request goes out for `wait` from now.
+    pub(super) fn pause(&self, wait: Duration) {
+        let until = Instant::now() + wait;
+        let mut traffic = self.traffic();
+        traffic.paused_until = Some(traffic.paused_until.map_or(until, |set| set.max(until)));
+    }
+
+    /// Takes a slot where one is free; the caller holds the turn.
+    fn slot(&self) -> Slot {
+        let now = Instant::now();
+        let mut traffic = self.traffic();
+        if let Some(until) = traffic.paused_until {
+            if until > now {
+                return Slot::At(until, "rate limited by the API");
+            }
+            traffic.paused_until = None;
+        }
+        let longest = self.windows.iter().map(|w| u64::from(w.seconds)).max().unwrap_or(0);
+        while traffic.done.front().is_some_and(|done| *done + Duration::from_secs(longest) <= now) {
+            traffic.done.pop_front();
+        }
+        let mut free_at = None;
+        for window in &self.windows {
+            let length = Duration::from_secs(u64::from(window.seconds));
+            let most = usize::try_from(window.requests).unwrap_or(usize::MAX);
+            let recent = traffic.done.iter().rev().take_while(|done| **done + length > now).count();
+            if traffic.in_flight + recent < most {
+                continue;
+            }
+            // So many of the recent ones must grow old before one more fits.
+            let surplus = traffic.in_flight + recent + 1 - most;
+            if surplus > recent {
+                return Slot::AfterAnother;
+            }
+            let oldest = traffic.done.len() - recent;
+            let moment = traffic.done.get(oldest + surplus - 1).map(|done| *done + length);
+            free_at = free_at.max(moment);
+        }
+        if let Some(moment) = free_at {
+            return Slot::At(moment, "keeping under the documented rate");
+        }
+        traffic.in_flight += 1;
+        Slot::Free
+    }
+
+    fn too_long(&self, why: &str, wait: Duration) -> Error {
+        let message = format!(
+            "{}: {why}; the next request may go in {}, and the statement's time is up before that",
+            self.origin,
+            seconds(wait)
+        );
+        Error::new(Kind::Network, message).hint("Wait, and run it again; or give the statement more time.")
+    }
+
+    fn traffic(&self) -> MutexGuard<'_, Traffic> {
+        self.traffic.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What `future` gives, unless the deadline comes first.
+pub(super) async fn before<F: Future>(deadline: Option<Instant>, future: F) -> Option<F::Output> {
+    match deadline {
+        Some(deadline) => tokio::time::timeout_at(deadline, future).await.ok(),
+        None => Some(future.await),
+    }
+}
+
+/// `30 s`, `0.5 s`: whole seconds from ten on.
+pub(super) fn seconds(duration: Duration) -> String {
+    if duration >= Duration::from_secs(10) {
+        format!("{:.0} s", duration.as_secs_f64().ceil())
+    } else {
+        let tenths = format!("{:.1}", duration.as_secs_f64());
+        format!("{} s", tenths.trim_end_matches(".0"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::exchange::Notices;
+    use crate::http::scripted::exchange;
+
+    fn access(concurrent: usize, windows: &[(u32, u32)]) -> Access {
+        let windows = windows.iter().map(|&(requests, seconds)| RateWindow { requests, seconds }).collect();
+        Access { concurrent, windows, ..Access::default() }
+    }
+
+    fn lane(access: &Access) -> Arc<Lane> {
+        Limiter::default().lane("https://api.example", 1, access)
+    }
+
+    async fn secs(lane: &Arc<Lane>, exchange: &Exchange, since: Instant) -> u64 {
+        let pass = lane.enter(exchange).await.unwrap();
+        drop(pass);
+        since.elapsed().as_secs()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_window_ever_holds_more_than_it_may() {
+        let access = access(8, &[(3, 10), (4, 60)]);
+        let (lane, exchange) = (lane(&access), exchange(access, "http://127.0.0.1"));
+        let start = Instant::now();
+        let mut times = Vec::new();
+        for _ in 0..9 {
+            times.push(secs(&lane, &exchange, start).await);
+        }
+        assert_eq!(times, [0, 0, 0, 10, 60, 60, 60, 70, 120]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slot_is_held_until_a_window_after_the_answer() {
+        let access = access(8, &[(1, 10)]);
+        let (lane, exchange) = (lane(&access), exchange(access, "http://127.0.0.1"));
+        let start = Instant::now();
+        let pass = lane.enter(&exchange).await.unwrap();
+        let slow = tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_secs(7)).await;
+            drop(pass);
+        });
+        assert_eq!(secs(&lane, &exchange, start).await, 17);
+        slow.await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_that_never_left_counts_in_no_window() {
+        let access = access(8, &[(1, 10)]);
+        let (lane, exchange) = (lane(&access), exchange(access, "http://127.0.0.1"));
+        lane.enter(&exchange).await.unwrap().unsent();
+        assert_eq!(secs(&lane, &exchange, Instant::now()).await, 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_more_run_side_by_side_than_allowed() {
+        let access = access(2, &[]);
+        let (lane, exchange) = (lane(&access), exchange(access, "http://127.0.0.1"));
+        let first = lane.enter(&exchange).await.unwrap();
+        let _second = lane.enter(&exchange).await.unwrap();
+        let third = tokio::time::timeout(Duration::from_secs(5), lane.enter(&exchange));
+        assert!(third.await.is_err());
+        drop(first);
+        assert!(tokio::time::timeout(Duration::from_secs(5), lane.enter(&exchange)).await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pause_holds_all_of_one_credential_and_is_told() {
+        let told: Arc<Mutex<Vec<String>>> = Arc::default();
+        let sink = Arc::clone(&told);
+        let access = access(8, &[]);
+        let mut exchange = exchange(access.clone(), "http://127.0.0.1");
+        exchange.notices = Notices::new(move |text| sink.lock().unwrap().push(text.to_owned()));
+        let limiter = Limiter::default();
+        let mine = limiter.lane("https://api.example", 1, &access);
+        limiter.clone().lane("https://api.example", 1, &access).pause(Duration::from_secs(30));
+        let start = Instant::now();
+        assert_eq!(secs(&limiter.lane("https://api.example", 2, &access), &exchange, start).await, 0);
+        let pass = mine.enter(&exchange).await.unwrap();
+        assert_eq!(pass.waited, Duration::from_secs(30));
+        assert_eq!(*told.lock().unwrap(), ["https://api.example: rate limited by the API, waiting 30 s"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_beyond_the_deadline_is_an_error_at_once() {
+        let access = access(8, &[]);
+        let (lane, mut exchange) = (lane(&access), exchange(access, "http://127.0.0.1"));
+        exchange.deadline = Some(Instant::now() + Duration::from_secs(20));
+        lane.pause(Duration::from_mins(5));
+        let start = Instant::now();
+        let error = lane.enter(&exchange).await.unwrap_err();
+        assert_eq!(error.kind(), Kind::Network);
+        assert!(error.message().contains("300 s"), "{error}");
+        assert_eq!(start.elapsed(), Duration::ZERO);
+    }
+
+    #[test]
+    fn waits_read_like_a_person_says_them() {
+        let text = |millis| seconds(Duration::from_millis(millis));
+        assert_eq!([text(500), text(2_000), text(29_990)], ["0.5 s", "2 s", "30 s"]);
+    }
+}

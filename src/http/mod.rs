@@ -1,0 +1,31 @@
+//! How to talk: a call of a method becomes a request, is sent within the API's limits, repeated only where that is
+//! safe, and its answer is judged. Floor 1: knows `registry` and the ground.
+//! Must not know any one API, SQL, Arrow or the query engine; reads no environment (variables arrive as a map).
+
+mod auth;
+mod body;
+mod call;
+mod client;
+mod exchange;
+mod limit;
+mod log;
+mod page;
+mod paging;
+mod reply;
+mod retry;
+mod target;
+mod transport;
+
+#[cfg(test)]
+mod scripted;
+
+pub use auth::Credentials;
+pub use call::{Call, Prepared, prepare};
+pub use client::{Client, ClientOptions};
+pub use exchange::{Budget, Exchange, Notices};
+pub use log::{Record, RequestLog, Totals};
+pub use page::{PageFacts, PageRequest, next_link, same_origin};
+pub use paging::{Completeness, Next, Pager};
+pub use reply::{Reply, may_have_taken_effect, no_rows, success};
+pub use retry::Policy;
+pub use transport::Timeouts;

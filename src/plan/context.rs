@@ -1,0 +1,195 @@
+//! What a statement carries while it runs: client, exchanges with providers, defaults, warnings. Plan nodes hold
+//! descriptions only and find this in the session's configuration when they execute.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::time::Instant;
+
+use datafusion::execution::context::SessionConfig;
+
+use crate::error::{Error, Kind, Result};
+use crate::http::{Budget, Client, Credentials, Exchange, Notices};
+use crate::registry::{Parameter, Registry, Resource};
+use crate::rows::Misfit;
+use crate::secret::Redactor;
+
+/// Values for parameters that a statement does not give: those SET in the session, then the environment.
+#[derive(Debug, Clone, Default)]
+pub struct Defaults {
+    /// `provider.parameter` or `provider.service.parameter`, as SET.
+    pub set: BTreeMap<String, String>,
+    /// Environment variables that documents may name.
+    pub variables: Arc<HashMap<String, String>>,
+}
+
+impl Defaults {
+    /// The default of a parameter: the service's, the provider's, the environment's, the document's own.
+    #[must_use]
+    pub fn of(&self, provider: &str, service: &str, parameter: &Parameter) -> Option<String> {
+        let names = [format!("{provider}.{service}.{}", parameter.name), format!("{provider}.{}", parameter.name)];
+        let from_session = names.iter().find_map(|name| self.set.get(name)).cloned();
+        let variable = || parameter.variable.as_ref().and_then(|v| self.variables.get(v)).filter(|v| !v.is_empty());
+        from_session.or_else(|| variable().cloned()).or_else(|| parameter.constant.clone())
+    }
+}
+
+/// The warnings of a statement. Clones share them.
+#[derive(Clone, Default)]
+pub struct Warnings(Arc<Mutex<Vec<Warning>>>);
+
+#[derive(Clone)]
+enum Warning {
+    Said { text: String, incomplete: bool },
+    Misfit { table: String, misfit: Misfit },
+}
+
+impl Warnings {
+    /// Adds one sentence; the same sentence is said once.
+    pub fn add(&self, text: impl Into<String>) {
+        self.say(text.into(), false);
+    }
+
+    /// Adds one sentence that tells that the answer may not be whole (an error under `--strict`).
+    pub fn add_incomplete(&self, text: impl Into<String>) {
+        self.say(text.into(), true);
+    }
+
+    fn say(&self, text: String, incomplete: bool) {
+        let mut all = self.lock();
+        if !all.iter().any(|w| matches!(w, Warning::Said { text: known, .. } if *known == text)) {
+            all.push(Warning::Said { text, incomplete });
+        }
+    }
+
+    /// Counts values that did not fit their column.
+    pub fn add_misfit(&self, table: &str, new: Misfit) {
+        let mut all = self.lock();
+        for warning in all.iter_mut() {
+            if let Warning::Misfit { table: known, misfit } = warning
+                && known == table
+                && misfit.column == new.column
+            {
+                misfit.count += new.count;
+                return;
+            }
+        }
+        all.push(Warning::Misfit { table: table.to_owned(), misfit: new });
+    }
+
+    /// All warnings so far, in a person's words.
+    #[must_use]
+    pub fn texts(&self) -> Vec<String> {
+        self.lock().iter().map(Warning::text).collect()
+    }
+
+    /// The first warning that the answer may not be whole.
+    #[must_use]
+    pub fn incomplete(&self) -> Option<String> {
+        self.lock().iter().find(|w| matches!(w, Warning::Said { incomplete: true, .. })).map(Warning::text)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Warning>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Warning {
+    fn text(&self) -> String {
+        match self {
+            Warning::Said { text, .. } => text.clone(),
+            Warning::Misfit { table, misfit } => {
+                let values = if misfit.count == 1 { "1 value" } else { &format!("{} values", misfit.count) };
+                let example = misfit.example.as_ref().map(|e| format!(", for example {e}")).unwrap_or_default();
+                let (column, wanted) = (&misfit.column, misfit.wanted);
+                format!("{table}.{column}: {values} did not fit the type {wanted} and became NULL{example}")
+            }
+        }
+    }
+}
+
+/// One statement's way to the providers.
+pub struct StatementContext {
+    /// What exists.
+    pub registry: Arc<Registry>,
+    /// Sends requests.
+    pub client: Client,
+    /// Number of the statement in its session.
+    pub statement: u64,
+    /// Values for parameters that the statement does not give.
+    pub defaults: Defaults,
+    /// Environment variables: credentials and base URLs.
+    pub variables: Arc<HashMap<String, String>>,
+    /// What to tell the user besides the rows.
+    pub warnings: Warnings,
+    /// Keeps secrets out of texts.
+    pub redactor: Redactor,
+    /// When the statement must have ended.
+    pub deadline: Option<Instant>,
+    /// How many requests it may send.
+    pub budget: Budget,
+    /// Told at once, while the statement runs.
+    pub notices: Notices,
+    /// One for each provider that was asked so far.
+    pub exchanges: Mutex<HashMap<String, Arc<Exchange>>>,
+}
+
+impl fmt::Debug for StatementContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "StatementContext({})", self.statement)
+    }
+}
+
+impl StatementContext {
+    /// The context that `config` carries.
+    ///
+    /// # Errors
+    /// When a plan is run outside a weir session.
+    pub fn of(config: &SessionConfig) -> Result<Arc<StatementContext>> {
+        config.get_extension::<StatementContext>().ok_or_else(|| {
+            Error::new(Kind::Internal, "this plan runs outside a weir session")
+                .hint("run it through weir::Session, or add a StatementContext to the SessionConfig")
+        })
+    }
+
+    /// The base URL in force for a provider, where the environment replaces its own.
+    ///
+    /// # Errors
+    /// When the provider is not known.
+    pub fn base_url(&self, provider: &str) -> Result<Option<String>> {
+        let provider = self.registry.provider(provider)?;
+        let variable = provider.access.base_url_variable.as_ref();
+        Ok(variable.and_then(|v| self.variables.get(v)).filter(|v| !v.is_empty()).cloned())
+    }
+
+    /// The exchange with a provider: its credentials are looked up at the first request.
+    ///
+    /// # Errors
+    /// When no credentials are set, or they cannot be right.
+    pub fn exchange(&self, provider: &str) -> Result<Arc<Exchange>> {
+        let mut exchanges = self.exchanges.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(exchange) = exchanges.get(provider) {
+            return Ok(exchange.clone());
+        }
+        let access = self.registry.provider(provider)?.access.clone();
+        let credentials = Credentials::find(&access, &self.variables, &self.redactor)?;
+        let exchange = Arc::new(Exchange {
+            access: Arc::new(access),
+            credentials,
+            base_url: self.base_url(provider)?,
+            deadline: self.deadline,
+            statement: self.statement,
+            redactor: self.redactor.clone(),
+            budget: self.budget.clone(),
+            notices: self.notices.clone(),
+        });
+        exchanges.insert(provider.to_owned(), exchange.clone());
+        Ok(exchange)
+    }
+
+    /// The default of a resource's parameter.
+    #[must_use]
+    pub fn default_of(&self, resource: &Resource, parameter: &Parameter) -> Option<String> {
+        self.defaults.of(&resource.provider, &resource.service, parameter)
+    }
+}

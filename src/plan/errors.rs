@@ -1,0 +1,143 @@
+//! DataFusion's errors in weir's words: wrappers peeled off, a weir error within found again, columns and functions
+//! that do not exist named with what was probably meant.
+
+use datafusion::common::{DataFusionError, SchemaError};
+
+use crate::error::{Error, Kind, nearest};
+
+/// A weir error on its way through DataFusion.
+#[must_use]
+pub fn wrap(error: Error) -> DataFusionError {
+    DataFusionError::External(Box::new(error))
+}
+
+/// The error a person should see.
+#[must_use]
+pub fn unwrap(error: DataFusionError) -> Error {
+    if let Some(found) = find(&error) {
+        return found;
+    }
+    match error {
+        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => unwrap(*inner),
+        DataFusionError::Collection(mut all) if !all.is_empty() => unwrap(all.remove(0)),
+        DataFusionError::SchemaError(inner, _) => schema(*inner),
+        DataFusionError::SQL(inner, _) => Error::statement(inner.to_string()),
+        DataFusionError::Plan(text) => planned(&text),
+        DataFusionError::NotImplemented(text) => Error::statement(format!("not supported: {}", first_line(&text))),
+        DataFusionError::Execution(text) | DataFusionError::Configuration(text) => Error::statement(first_line(&text)),
+        DataFusionError::ResourcesExhausted(text) => Error::new(Kind::Statement, first_line(&text))
+            .hint("the statement needs more memory than it may use; select fewer columns or rows"),
+        DataFusionError::ArrowError(inner, _) => Error::statement(first_line(&inner.to_string())),
+        DataFusionError::ParquetError(inner) => Error::statement(first_line(&inner.to_string())),
+        DataFusionError::ObjectStore(inner) => Error::statement(first_line(&inner.to_string())),
+        DataFusionError::IoError(inner) => Error::statement(inner.to_string()),
+        DataFusionError::ExecutionJoin(inner) => Error::new(Kind::Internal, format!("a worker failed: {inner}")),
+        DataFusionError::Shared(inner) => Error::statement(first_line(&inner.strip_backtrace())),
+        other => Error::new(Kind::Internal, first_line(&other.strip_backtrace())),
+    }
+}
+
+/// The identifier that an error is about, to find its place in the statement.
+#[must_use]
+pub fn subject(error: &DataFusionError) -> Option<String> {
+    match error {
+        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => subject(inner),
+        DataFusionError::Collection(all) => all.first().and_then(subject),
+        DataFusionError::Shared(inner) => subject(inner),
+        DataFusionError::SchemaError(inner, _) => match inner.as_ref() {
+            SchemaError::FieldNotFound { field, .. } | SchemaError::AmbiguousReference { field } => {
+                Some(field.name.clone())
+            }
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The weir error within, however deep.
+fn find(error: &DataFusionError) -> Option<Error> {
+    let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(current) = source {
+        if let Some(found) = current.downcast_ref::<Error>() {
+            return Some(found.clone());
+        }
+        let below = match current.downcast_ref::<DataFusionError>() {
+            Some(DataFusionError::Shared(inner)) => return find(inner),
+            Some(DataFusionError::External(inner)) => Some(inner.as_ref() as &(dyn std::error::Error + 'static)),
+            Some(DataFusionError::Collection(all)) => return all.iter().find_map(find),
+            _ => None,
+        };
+        source = below.or_else(|| current.source());
+    }
+    None
+}
+
+fn schema(error: SchemaError) -> Error {
+    match error {
+        SchemaError::FieldNotFound { field, valid_fields } => {
+            let names: Vec<&str> = valid_fields.iter().map(|f| f.name.as_str()).filter(|n| *n != "_raw").collect();
+            let table = field.relation.as_ref().map(|r| format!(" in {}", r.table())).unwrap_or_default();
+            let error = Error::statement(format!("there is no column `{}`{table}", field.name));
+            match nearest(&field.name, names.iter().copied()) {
+                Some(near) => error.hint(format!("did you mean `{near}`?")),
+                None if names.is_empty() => error,
+                None => error.hint(format!("there are {}", some(&names))),
+            }
+        }
+        SchemaError::AmbiguousReference { field } => {
+            Error::statement(format!("the column `{}` is in more than one table", field.name))
+                .hint("write the table's name or alias before it, with a dot")
+        }
+        other => Error::statement(first_line(&other.to_string())),
+    }
+}
+
+/// The first dozen names.
+fn some(names: &[&str]) -> String {
+    let mut text = names.iter().take(12).copied().collect::<Vec<_>>().join(", ");
+    if names.len() > 12 {
+        text.push_str(", ...");
+    }
+    text
+}
+
+/// A planning error; its second line may say what was probably meant.
+fn planned(text: &str) -> Error {
+    let error = Error::statement(first_line(text));
+    match text.lines().nth(1).filter(|line| line.starts_with("Did you mean")) {
+        Some(meant) => error.hint(meant.to_owned()),
+        None => error,
+    }
+}
+
+/// DataFusion's messages go on with backtraces and advice for its developers.
+fn first_line(text: &str) -> String {
+    let text = text.split("\n\nbacktrace:").next().unwrap_or(text);
+    let text = text.trim_start_matches("Error during planning: ").trim_start_matches("Execution error: ");
+    text.lines().next().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[test]
+    fn a_weir_error_is_found_through_every_wrapper() {
+        let error = || Error::new(Kind::Credentials, "the token is not accepted").hint("look at it");
+        let wrapped = [
+            wrap(error()),
+            wrap(error()).context("while planning"),
+            DataFusionError::Shared(Arc::new(wrap(error()))),
+            DataFusionError::ArrowError(
+                Box::new(arrow::error::ArrowError::ExternalError(Box::new(wrap(error())))),
+                None,
+            ),
+        ];
+        for error in wrapped {
+            let found = unwrap(error);
+            assert_eq!((found.kind(), found.hint_text()), (Kind::Credentials, Some("look at it")));
+        }
+    }
+}

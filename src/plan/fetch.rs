@@ -1,0 +1,194 @@
+//! The plan node that reads a table: a description while planning, requests and batches when it runs.
+//! It applies what is left of the filters itself, a page at a time, and stops at its limit. No I/O before `execute`.
+
+use std::fmt;
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use datafusion::common::Result;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
+use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties};
+use futures::TryStreamExt;
+
+use super::context::StatementContext;
+use super::errors::wrap;
+use super::pages::Pages;
+use super::reading::ParameterSet;
+use crate::http::{Call, Pager, prepare};
+use crate::registry::{Column, Method, Paging, PagingStyle, Resource};
+use crate::rows;
+
+/// What a scan asks for. Plain data: it can be shown and compared.
+#[derive(Debug)]
+pub struct Fetch {
+    /// The table.
+    pub resource: Arc<Resource>,
+    /// The method that reads it.
+    pub method: Arc<Method>,
+    /// Columns that are decoded: the output's first, then those that only filters need.
+    pub columns: Vec<Column>,
+    /// How many of `columns` are the output.
+    pub output: usize,
+    /// Filters that the rows must pass here.
+    pub predicates: Vec<Arc<dyn PhysicalExpr>>,
+    /// Every filter with what became of it, for EXPLAIN.
+    pub shown_filters: Vec<String>,
+    /// What is asked for, in order, each with a check of its rows.
+    pub sets: Vec<(ParameterSet, Option<Arc<dyn PhysicalExpr>>)>,
+}
+
+impl Fetch {
+    /// The call of one parameter set, of its first page.
+    #[must_use]
+    pub fn call(&self, set: &ParameterSet) -> Call {
+        Call::new(self.method.clone(), set.arguments.clone())
+    }
+
+    /// How the method's list comes in pages.
+    #[must_use]
+    pub fn paging(&self) -> Paging {
+        self.method.paging.clone().unwrap_or(Paging {
+            style: PagingStyle::Whole,
+            size: None,
+            total: Vec::new(),
+            total_pages: Vec::new(),
+            concurrent: false,
+            window: None,
+            total_may_differ: false,
+        })
+    }
+
+    /// How many rows to ask the API for, when every row it gives is a row of the answer.
+    #[must_use]
+    pub fn wanted(&self, limit: Option<usize>) -> Option<u64> {
+        let plain = self.predicates.is_empty() && self.sets.iter().all(|(_, check)| check.is_none());
+        limit.filter(|_| plain).map(|l| l as u64)
+    }
+}
+
+/// Reads a table.
+#[derive(Debug, Clone)]
+pub struct FetchExec {
+    fetch: Arc<Fetch>,
+    limit: Option<usize>,
+    /// The first request of each parameter set, secrets masked.
+    requests: Vec<String>,
+    properties: Arc<PlanProperties>,
+}
+
+impl FetchExec {
+    /// Checks every request before any is sent.
+    ///
+    /// # Errors
+    /// When a value cannot stand in a request.
+    pub fn new(fetch: Fetch, limit: Option<usize>, context: &StatementContext) -> crate::error::Result<Self> {
+        let base_url = context.base_url(&fetch.resource.provider)?;
+        let mut requests = Vec::with_capacity(fetch.sets.len());
+        for (set, _) in &fetch.sets {
+            let page = Pager::new(&fetch.paging(), fetch.wanted(limit)).first();
+            let prepared = prepare(&fetch.call(set).with_page(page), base_url.as_deref())?;
+            requests.push(format!("{} {}", prepared.verb.as_str(), prepared.shown_url));
+        }
+        let schema = rows::schema(&fetch.columns[..fetch.output]);
+        let properties = PlanProperties::new(
+            EquivalenceProperties::new(schema),
+            Partitioning::UnknownPartitioning(1),
+            EmissionType::Incremental,
+            Boundedness::Bounded,
+        );
+        Ok(FetchExec { fetch: Arc::new(fetch), limit, requests, properties: Arc::new(properties) })
+    }
+
+    /// What it asks for.
+    #[must_use]
+    pub fn description(&self) -> &Fetch {
+        &self.fetch
+    }
+
+    /// The first request of each parameter set, secrets masked.
+    #[must_use]
+    pub fn requests(&self) -> &[String] {
+        &self.requests
+    }
+
+    /// The output's schema.
+    #[must_use]
+    pub fn output_schema(&self) -> SchemaRef {
+        self.properties.eq_properties.schema().clone()
+    }
+}
+
+impl DisplayAs for FetchExec {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fetch = &self.fetch;
+        write!(f, "FetchExec: {}.{}", fetch.resource.full_name(), fetch.method.name)?;
+        match self.requests.as_slice() {
+            [] => f.write_str(", no request: nothing can match")?,
+            [only] => write!(f, ", {only}")?,
+            [first, rest @ ..] => write!(f, ", {first} and {} more", rest.len())?,
+        }
+        if let Some(limit) = self.limit {
+            write!(f, ", limit={limit}")?;
+        }
+        for filter in &fetch.shown_filters {
+            write!(f, ", [{filter}]")?;
+        }
+        Ok(())
+    }
+}
+
+impl ExecutionPlan for FetchExec {
+    fn name(&self) -> &'static str {
+        "FetchExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        Vec::new()
+    }
+
+    fn apply_expressions(
+        &self,
+        apply: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        for predicate in &self.fetch.predicates {
+            if apply(predicate)? == TreeNodeRecursion::Stop {
+                return Ok(TreeNodeRecursion::Stop);
+            }
+        }
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn with_new_children(self: Arc<Self>, _: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+        Ok(self)
+    }
+
+    fn supports_limit_pushdown(&self) -> bool {
+        false
+    }
+
+    fn fetch(&self) -> Option<usize> {
+        self.limit
+    }
+
+    fn with_fetch(&self, limit: Option<usize>) -> Option<Arc<dyn ExecutionPlan>> {
+        Some(Arc::new(FetchExec { limit, ..self.clone() }))
+    }
+
+    fn execute(&self, _: usize, task: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let context = StatementContext::of(task.session_config()).map_err(wrap)?;
+        let pages = Pages::new(self.fetch.clone(), self.limit, context);
+        let stream = futures::stream::try_unfold(pages, |mut pages| async {
+            let batch = pages.next().await.map_err(wrap)?;
+            Ok(batch.map(|batch| (batch, pages)))
+        });
+        Ok(Box::pin(RecordBatchStreamAdapter::new(self.output_schema(), stream.into_stream())))
+    }
+}

@@ -1,0 +1,23 @@
+//! Floor 2: the only floor that extends DataFusion. Resources as tables, scans as requests, names and filters.
+//! Knows registry, http and rows; no session, no output, no shell.
+
+mod catalog;
+mod context;
+mod errors;
+mod fetch;
+mod filters;
+mod listing;
+mod names;
+mod pages;
+mod reading;
+mod spelling;
+mod system;
+mod table;
+
+pub use catalog::{Catalogs, Shown};
+pub use context::{Defaults, StatementContext, Warnings};
+pub use errors::{subject, unwrap, wrap};
+pub use fetch::FetchExec;
+pub use names::{Names, OWN_CATALOG, OWN_SCHEMA, SYSTEM_CATALOG, folded, idents, place};
+pub use spelling::{Spelling, rewrite};
+pub use system::{SessionFacts, SystemCatalog};

@@ -1,0 +1,266 @@
+//! How a table is read: which method, with which sets of parameters, for what a WHERE says. Pure: no I/O, no plan.
+//! The residue of the filters is FetchExec's to apply; what is decided here only narrows what the API sends.
+
+use std::sync::Arc;
+
+use datafusion::logical_expr::Expr;
+use serde_json::Value;
+
+use super::filters::{Term, term};
+use crate::error::{Error, Result, nearest};
+use crate::registry::{
+    Comparison, Kind, Location, Method, Parameter, Resource, Shape, Supply, Verb, choose, fit,
+};
+
+/// One list (or one row) to ask for.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ParameterSet {
+    /// Wire name and value of each parameter that is sent.
+    pub arguments: Vec<(String, Value)>,
+    /// SQL name and value of each parameter, for the columns that echo it.
+    pub echo: Vec<(String, Value)>,
+    /// Columns of the rows that must equal what was asked for, lest an API that ignores a parameter repeat its rows.
+    pub checks: Vec<(String, Value)>,
+}
+
+/// The requests that answer a scan.
+#[derive(Debug, Clone)]
+pub struct Reading {
+    /// The method.
+    pub method: Arc<Method>,
+    /// Its parameter sets in order. Empty: nothing can match, and nothing is sent.
+    pub sets: Vec<ParameterSet>,
+    /// Indexes of the filters that the request answers by itself; the others are applied to the rows.
+    pub exact: Vec<usize>,
+    /// For each filter, what became of it, in words.
+    pub notes: Vec<(usize, String)>,
+}
+
+/// Chooses method and parameter sets for `filters`. `default` supplies what the statement does not.
+///
+/// # Errors
+/// When a required parameter is missing, or a value is none that the parameter takes.
+pub fn plan(
+    resource: &Resource,
+    filters: &[Expr],
+    default: &dyn Fn(&Parameter) -> Option<String>,
+) -> Result<Reading> {
+    let terms: Vec<Option<Term>> = filters.iter().map(term).collect();
+    let given: Vec<&str> = terms
+        .iter()
+        .flatten()
+        .filter_map(|t| if let Term::Among(column, _) = t { Some(column.as_str()) } else { None })
+        .collect();
+    let supply = Supply { given: &given, default: &|p| default(p).is_some() };
+    let method = choose(resource, Verb::Select, &supply)?.clone();
+    let mut planner = Planner { resource, method: &method, terms: &terms, exact: Vec::new(), notes: Vec::new() };
+    let mut sets = vec![ParameterSet::default()];
+    for parameter in &method.parameters {
+        let Some(values) = planner.values_of(parameter, default)? else { continue };
+        sets = planner.multiply(sets, parameter, &values);
+    }
+    let Planner { exact, notes, .. } = planner;
+    Ok(Reading { method, sets, exact, notes })
+}
+
+struct Planner<'a> {
+    resource: &'a Resource,
+    method: &'a Method,
+    terms: &'a [Option<Term>],
+    exact: Vec<usize>,
+    notes: Vec<(usize, String)>,
+}
+
+impl Planner<'_> {
+    /// The values to ask for one after the other. None: the parameter is not sent.
+    fn values_of(
+        &mut self,
+        parameter: &Parameter,
+        default: &dyn Fn(&Parameter) -> Option<String>,
+    ) -> Result<Option<Vec<Value>>> {
+        let mut values: Option<Vec<Value>> = None;
+        for (index, among) in self.equalities(parameter) {
+            let Some(fitted) = self.fit_all(parameter, &among)? else { continue };
+            self.note(index, parameter, "=");
+            values = Some(match values {
+                None => fitted,
+                Some(before) => before.into_iter().filter(|v| fitted.contains(v)).collect(),
+            });
+        }
+        if values.is_some() {
+            return Ok(values);
+        }
+        if let Some(value) = self.by_predicate(parameter) {
+            return Ok(Some(vec![value]));
+        }
+        // The environment and the session supply what is required; an optional parameter is sent only when asked for.
+        let Some(text) = default(parameter).filter(|_| parameter.required) else { return Ok(None) };
+        Ok(Some(vec![fit(&parameter.name, Value::String(text), &parameter.shape)?.value]))
+    }
+
+    fn equalities(&self, parameter: &Parameter) -> Vec<(usize, Vec<Value>)> {
+        let serves = |column: &str| {
+            column == parameter.name
+                || parameter.predicate.as_ref().is_some_and(|p| {
+                    p.operator == Comparison::Equal && p.send.is_none() && p.column == column
+                })
+        };
+        let among = self.terms.iter().enumerate().filter_map(|(i, term)| match term {
+            Some(Term::Among(column, values)) if serves(column) => Some((i, values.clone())),
+            _ => None,
+        });
+        among.collect()
+    }
+
+    /// The values as the parameter takes them. None: the parameter cannot say one of them, so the rows are filtered
+    /// here.
+    ///
+    /// A value that neither the parameter's nor the column's list knows is a slip far more often than a new word of
+    /// the API, and would cost a full read that finds nothing: it is refused.
+    fn fit_all(&self, parameter: &Parameter, values: &[Value]) -> Result<Option<Vec<Value>>> {
+        let column = self.resource.column(&parameter.name).map(|c| &c.shape);
+        let mut fitted = Vec::with_capacity(values.len());
+        for value in values {
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            let known = |shape: &Shape| shape.values.is_empty() || shape.values.contains(&text);
+            if known(&parameter.shape) {
+                fitted.push(fit(&parameter.name, value.clone(), &parameter.shape)?.value);
+            } else if column.is_some_and(|c| !c.values.is_empty() && known(c)) {
+                return Ok(None);
+            } else {
+                return Err(no_such_value(&parameter.name, &text, column.unwrap_or(&parameter.shape)));
+            }
+        }
+        Ok(Some(fitted))
+    }
+
+    /// The value of a parameter that serves another column's predicate: `created_at >= x` as `start_time`. Of several
+    /// the narrowest.
+    fn by_predicate(&mut self, parameter: &Parameter) -> Option<Value> {
+        let predicate = parameter.predicate.as_ref()?;
+        let mut found: Option<(usize, Value)> = None;
+        for (index, term) in self.terms.iter().enumerate() {
+            let value = match term {
+                Some(Term::Null(column, operator)) if *column == predicate.column => {
+                    (*operator == predicate.operator).then_some(Value::Null)
+                }
+                Some(Term::Among(column, values)) if *column == predicate.column => bound(values, predicate.operator),
+                Some(Term::Compares(column, operator, value)) if *column == predicate.column => {
+                    implies(*operator, predicate.operator).then(|| value.clone())
+                }
+                _ => None,
+            };
+            let Some(value) = value else { continue };
+            let value = match &predicate.send {
+                Some(text) => Value::String(text.clone()),
+                None => widen(value, parameter, predicate.operator),
+            };
+            let narrower = found.as_ref().is_none_or(|(_, known)| is_narrower(&value, known, predicate.operator));
+            if narrower {
+                found = Some((index, value));
+            }
+        }
+        let (index, value) = found?;
+        let value = fit(&parameter.name, value, &parameter.shape).ok()?.value;
+        self.note(index, parameter, "for");
+        Some(value)
+    }
+
+    fn note(&mut self, index: usize, parameter: &Parameter, how: &str) {
+        // A parameter that is no column of the rows is echoed by them: its equality holds of itself.
+        let echoed = self.resource.column(&parameter.name).is_some_and(|c| c.paths.is_empty());
+        let column = self.terms[index].as_ref().map(|t| t.column().to_owned()).unwrap_or_default();
+        let itself = column == parameter.name && how == "=";
+        let exact = itself && (echoed || parameter.exact);
+        if exact {
+            self.exact.push(index);
+        }
+        let place = match parameter.location {
+            Location::Path => "path",
+            Location::Query => "query",
+            Location::Header => "header",
+            Location::Server => "server",
+        };
+        let again = if exact { "" } else { ", and applied again here" };
+        self.notes.push((index, format!("sent as {} in the {place}{again}", parameter.wire)));
+    }
+
+    /// One set for each pair of a set so far and a value.
+    fn multiply(&self, sets: Vec<ParameterSet>, parameter: &Parameter, values: &[Value]) -> Vec<ParameterSet> {
+        let column = self.resource.column(&parameter.name);
+        let is_row_column = column.is_some_and(|c| !c.paths.is_empty());
+        let mut product = Vec::with_capacity(sets.len() * values.len());
+        for set in sets {
+            for value in values {
+                let mut set = set.clone();
+                set.arguments.push((parameter.wire.clone(), value.clone()));
+                if !is_row_column {
+                    set.echo.push((parameter.name.clone(), value.clone()));
+                } else if values.len() > 1 && !parameter.exact {
+                    set.checks.push((parameter.name.clone(), value.clone()));
+                }
+                product.push(set);
+            }
+        }
+        debug_assert!(self.method.parameters.iter().any(|p| p.wire == parameter.wire));
+        product
+    }
+}
+
+fn no_such_value(name: &str, value: &str, shape: &Shape) -> Error {
+    let list = shape.values.join(", ");
+    let hint = match nearest(value, shape.values.iter().map(String::as_str)) {
+        Some(near) => format!("did you mean '{near}'? The documented values are {list}"),
+        None => format!("to look for it all the same, write {name} LIKE '{value}': every row is then read"),
+    };
+    Error::statement(format!("{name} = '{value}': must be one of {list}")).hint(hint)
+}
+
+/// Whether rows for which `have` holds all satisfy the same comparison as `want` (`>` implies `>=`).
+fn implies(have: Comparison, want: Comparison) -> bool {
+    have == want
+        || matches!(
+            (have, want),
+            (Comparison::Greater, Comparison::AtLeast) | (Comparison::Less, Comparison::AtMost)
+        )
+}
+
+/// The bound that a list of equal values implies: the least for `>=`, the greatest for `<=`.
+fn bound(values: &[Value], operator: Comparison) -> Option<Value> {
+    let pick = |a: Value, b: Value, least: bool| if (text_less(&a, &b)) == least { a } else { b };
+    let least = match operator {
+        Comparison::AtLeast => true,
+        Comparison::AtMost => false,
+        _ => return None,
+    };
+    values.iter().cloned().reduce(|a, b| pick(a, b, least))
+}
+
+/// Values of one column have one form (RFC 3339 in UTC with equal digits, or numbers), so their text orders them.
+fn text_less(a: &Value, b: &Value) -> bool {
+    match (a.as_f64(), b.as_f64()) {
+        (Some(a), Some(b)) => a < b,
+        _ => a.as_str() < b.as_str(),
+    }
+}
+
+fn is_narrower(new: &Value, known: &Value, operator: Comparison) -> bool {
+    match operator {
+        Comparison::AtLeast | Comparison::Greater => text_less(known, new),
+        Comparison::AtMost | Comparison::Less => text_less(new, known),
+        _ => false,
+    }
+}
+
+/// A timestamp in whole milliseconds, moved outward: APIs seldom keep more, and the rows are filtered again.
+fn widen(value: Value, parameter: &Parameter, operator: Comparison) -> Value {
+    if parameter.shape.kind != Kind::Timestamp {
+        return value;
+    }
+    let Some(text) = value.as_str() else { return value };
+    let Ok(nanos) = arrow::compute::kernels::cast_utils::string_to_timestamp_nanos(text) else { return value };
+    let millis = nanos.div_euclid(1_000_000);
+    let upward = matches!(operator, Comparison::AtMost | Comparison::Less) && nanos.rem_euclid(1_000_000) > 0;
+    let time = arrow::temporal_conversions::timestamp_ms_to_datetime(millis + i64::from(upward));
+    time.map_or(value, |t| Value::String(t.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()))
+}

@@ -1,0 +1,171 @@
+//! weir's own tables: `system.registry.*` (what exists) and `system.session.*` (what this session did).
+//! Rows are made when a table is scanned; a service's document is read only when the filters leave it in.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use async_trait::async_trait;
+use datafusion::catalog::{CatalogProvider, MemTable, SchemaProvider, Session, TableProvider};
+use datafusion::common::{DataFusionError, Result};
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
+use datafusion::physical_plan::ExecutionPlan;
+use serde_json::Value;
+
+use super::errors::wrap;
+use super::filters::{Term, term};
+use super::listing::{self, Listing};
+use crate::http::RequestLog;
+use crate::registry::Registry;
+
+/// What the session tells its own tables.
+pub trait SessionFacts: std::fmt::Debug + Send + Sync {
+    /// Every request so far.
+    fn log(&self) -> RequestLog;
+    /// Number of the statement and text of each warning so far.
+    fn warnings(&self) -> Vec<(u64, String)>;
+    /// Name, value, default and description of each setting.
+    fn settings(&self) -> Vec<[String; 4]>;
+}
+
+/// The catalog `system`.
+#[derive(Debug, Clone)]
+pub struct SystemCatalog {
+    registry: Arc<Registry>,
+    facts: Arc<dyn SessionFacts>,
+}
+
+impl SystemCatalog {
+    /// The tables of one session.
+    #[must_use]
+    pub fn new(registry: Arc<Registry>, facts: Arc<dyn SessionFacts>) -> Self {
+        SystemCatalog { registry, facts }
+    }
+}
+
+const SCHEMAS: [(&str, &[&str]); 2] = [
+    ("registry", &["providers", "services", "resources", "methods", "columns", "parameters"]),
+    ("session", &["requests", "warnings", "settings"]),
+];
+
+impl CatalogProvider for SystemCatalog {
+    fn schema_names(&self) -> Vec<String> {
+        SCHEMAS.iter().map(|(name, _)| (*name).to_owned()).collect()
+    }
+
+    fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
+        let (_, tables) = SCHEMAS.iter().find(|(schema, _)| *schema == name)?;
+        Some(Arc::new(SystemSchema { tables, catalog: self.clone() }))
+    }
+}
+
+#[derive(Debug)]
+struct SystemSchema {
+    tables: &'static [&'static str],
+    catalog: SystemCatalog,
+}
+
+#[async_trait]
+impl SchemaProvider for SystemSchema {
+    fn table_names(&self) -> Vec<String> {
+        self.tables.iter().map(|t| (*t).to_owned()).collect()
+    }
+
+    async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>, DataFusionError> {
+        let Some(name) = self.tables.iter().find(|t| **t == name) else { return Ok(None) };
+        Ok(Some(Arc::new(SystemTable { name, schema: listing::schema(name), catalog: self.catalog.clone() })))
+    }
+
+    fn table_exist(&self, name: &str) -> bool {
+        self.tables.contains(&name)
+    }
+}
+
+#[derive(Debug)]
+struct SystemTable {
+    name: &'static str,
+    schema: SchemaRef,
+    catalog: SystemCatalog,
+}
+
+impl SystemTable {
+    fn rows(&self, filters: &[Expr]) -> crate::error::Result<RecordBatch> {
+        let mut listing = Listing::new(self.schema.clone());
+        let facts = &self.catalog.facts;
+        match self.name {
+            "requests" => listing.requests(&facts.log()),
+            "warnings" => listing.warnings(&facts.warnings()),
+            "settings" => listing.settings(&facts.settings()),
+            "providers" => listing.providers(&self.catalog.registry),
+            "services" => listing.services(&self.catalog.registry, &wanted(filters, "provider")),
+            _ => self.of_resources(filters, &mut listing)?,
+        }
+        listing.finish()
+    }
+
+    /// The tables that need services' documents. With a service named its errors are the statement's; without one, a
+    /// document that cannot be read hides nothing else.
+    fn of_resources(&self, filters: &[Expr], listing: &mut Listing) -> crate::error::Result<()> {
+        let registry = &self.catalog.registry;
+        let (providers, services) = (wanted(filters, "provider"), wanted(filters, "service"));
+        let resources = wanted(filters, "resource");
+        for provider in registry.providers().filter(|p| allows(&providers, &p.name)) {
+            for entry in provider.services.iter().filter(|s| allows(&services, &s.name)) {
+                let service = match registry.service(&provider.name, &entry.name) {
+                    Ok(service) => service,
+                    Err(error) if services.is_some() => return Err(error),
+                    Err(_) => continue,
+                };
+                for resource in service.resources.iter().filter(|r| allows(&resources, &r.name)) {
+                    match self.name {
+                        "resources" => listing.resource(resource),
+                        "methods" => listing.methods(resource),
+                        "columns" => listing.columns(resource),
+                        _ => listing.parameters(resource),
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The names that the filters leave of a column. None: any.
+fn wanted(filters: &[Expr], column: &str) -> Option<Vec<String>> {
+    filters.iter().filter_map(term).find_map(|term| match term {
+        Term::Among(name, values) if name == column => {
+            Some(values.iter().filter_map(Value::as_str).map(str::to_owned).collect())
+        }
+        _ => None,
+    })
+}
+
+fn allows(wanted: &Option<Vec<String>>, name: &str) -> bool {
+    wanted.as_ref().is_none_or(|names| names.iter().any(|n| n == name))
+}
+
+#[async_trait]
+impl TableProvider for SystemTable {
+    fn schema(&self) -> SchemaRef {
+        self.schema.clone()
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::View
+    }
+
+    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
+        Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
+    }
+
+    async fn scan(
+        &self,
+        session: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        _: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let batch = self.rows(filters).map_err(wrap)?;
+        MemTable::try_new(self.schema.clone(), vec![vec![batch]])?.scan(session, projection, &[], None).await
+    }
+}
