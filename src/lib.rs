@@ -7,4 +7,5 @@ pub mod registry;
 pub mod rows;
 pub mod sandbox;
 pub mod secret;
+pub mod session;
 pub mod sql;

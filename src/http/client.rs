@@ -65,6 +65,13 @@ impl Client {
         &self.log
     }
 
+    /// The same client, more or less patient.
+    #[must_use]
+    pub fn with_policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
+        self
+    }
+
     /// Sends `call` and gives the whole answer, whatever its status; [`success`](super::success) judges it.
     ///
     /// # Errors

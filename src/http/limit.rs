@@ -168,14 +168,11 @@ impl Lane {
             if traffic.in_flight + recent < most {
                 continue;
             }
-            // So many of the recent ones must grow old before one more fits.
-            let surplus = traffic.in_flight + recent + 1 - most;
-            if surplus > recent {
+            // The window is full, never more than full: one fits when the oldest in it has grown old.
+            let Some(oldest) = recent.checked_sub(1).and_then(|last| traffic.done.iter().rev().nth(last)) else {
                 return Slot::AfterAnother;
-            }
-            let oldest = traffic.done.len() - recent;
-            let moment = traffic.done.get(oldest + surplus - 1).map(|done| *done + length);
-            free_at = free_at.max(moment);
+            };
+            free_at = free_at.max(Some(*oldest + length));
         }
         if let Some(moment) = free_at {
             return Slot::At(moment, "keeping under the documented rate");

@@ -100,12 +100,12 @@ fn open(path: &Path) -> io::Result<To> {
             let mut builder = beside();
             #[cfg(unix)]
             builder.permissions(ordinary());
-            Ok(To::Beside { file: builder.tempfile_in(directory(&place))?, place })
+            Ok(To::Beside { file: begin(&builder, &place)?, place })
         }
         Found::Regular(place, old) => {
             // A rename would replace even what may not be written; so ask.
             OpenOptions::new().write(true).open(&place)?;
-            let file = beside().tempfile_in(directory(&place))?;
+            let file = begin(&beside(), &place)?;
             keep_owner(file.as_file(), &old);
             file.as_file().set_permissions(old.permissions())?;
             Ok(To::Beside { file, place })
@@ -117,6 +117,9 @@ fn open(path: &Path) -> io::Result<To> {
 fn find(path: &Path) -> io::Result<Found> {
     /// As many links in a row as Linux follows.
     const LINKS: usize = 40;
+    if path.as_os_str().is_empty() {
+        return Err(io::Error::new(ErrorKind::InvalidInput, "the name is empty"));
+    }
     if path.as_os_str().as_encoded_bytes().ends_with(b"/") {
         return Err(ErrorKind::IsADirectory.into());
     }
@@ -169,6 +172,13 @@ fn beside() -> tempfile::Builder<'static, 'static> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".weir-").suffix(".part");
     builder
+}
+
+/// A new file in the directory of `place`. Its own name means nothing to the user, so errors leave it out.
+fn begin(builder: &tempfile::Builder<'_, '_>, place: &Path) -> io::Result<NamedTempFile> {
+    let directory = directory(place);
+    fs::metadata(directory)?;
+    builder.tempfile_in(directory).map_err(|error| error.kind().into())
 }
 
 /// What a new file may have; the system takes away what the user's umask says.
@@ -281,11 +291,13 @@ mod tests {
             (home.path().join("new/"), "is a directory"),
             (home.path().join("no/such"), "No such file"),
             (circle, "too many"),
+            (PathBuf::new(), "is empty"),
         ] {
             let error = Target::create(&path).unwrap_err();
             assert_eq!(error.kind(), Kind::Usage);
             assert!(error.message().contains(words), "{error}");
             assert!(error.hint_text().is_some());
+            assert!(!error.message().contains(".part"), "{error}");
         }
         assert_eq!(files(home.path()), ["circle"]);
     }

@@ -363,8 +363,8 @@ mod tests {
         for _ in 0..3 {
             let _ = printer.write(&rows).unwrap();
         }
-        let printed = printer.finish().unwrap();
-        assert_eq!((printed.rows, printed.hidden_rows), (30, 23));
+        let outcome = printer.finish().unwrap();
+        assert_eq!((outcome.rows, outcome.hidden_rows), (30, 23));
         assert_eq!(String::from_utf8(out).unwrap().lines().count(), 7 + 4);
     }
 

@@ -18,6 +18,6 @@ pub use catalog::{Catalogs, Shown};
 pub use context::{Defaults, StatementContext, Warnings};
 pub use errors::{subject, unwrap, wrap};
 pub use fetch::FetchExec;
-pub use names::{Names, OWN_CATALOG, OWN_SCHEMA, SYSTEM_CATALOG, folded, idents, place};
+pub use names::{Names, OWN_CATALOG, OWN_SCHEMA, Resolved, SYSTEM_CATALOG, folded, idents, place};
 pub use spelling::{Spelling, rewrite};
 pub use system::{SessionFacts, SystemCatalog};

@@ -28,6 +28,15 @@ pub struct Names<'a> {
     pub own_names: &'a [String],
 }
 
+/// What a statement reads.
+#[derive(Debug, Default)]
+pub struct Resolved {
+    /// Resources, each once.
+    pub resources: Vec<Arc<Resource>>,
+    /// Some table is a file.
+    pub files: bool,
+}
+
 /// Where an identifier stands in its statement.
 #[must_use]
 pub fn place(ident: &Ident) -> Option<Place> {
@@ -43,13 +52,13 @@ fn at(error: Error, ident: Option<&Ident>) -> Error {
 }
 
 impl Names<'_> {
-    /// Qualifies the tables of `node`, and lists the resources among them, each once.
+    /// Qualifies the tables of `node`, and lists what it reads.
     ///
     /// # Errors
     /// For a name that is nothing, with its place and what was probably meant.
-    pub fn resolve<T: VisitMut>(&self, node: &mut T) -> Result<Vec<Arc<Resource>>> {
-        let mut visitor = Tables { names: self, ctes: Vec::new(), found: Vec::new() };
-        match node.visit(&mut visitor) {
+    pub fn resolve<T: VisitMut>(&self, node: &mut T) -> Result<Resolved> {
+        let mut visitor = Tables { names: self, ctes: Vec::new(), found: Resolved::default() };
+        match VisitMut::visit(node, &mut visitor) {
             ControlFlow::Break(error) => Err(error),
             ControlFlow::Continue(()) => Ok(visitor.found),
         }
@@ -186,7 +195,7 @@ struct Tables<'a> {
     names: &'a Names<'a>,
     /// Names of the CTEs of the queries around, innermost last.
     ctes: Vec<Vec<String>>,
-    found: Vec<Arc<Resource>>,
+    found: Resolved,
 }
 
 impl Tables<'_> {
@@ -194,6 +203,7 @@ impl Tables<'_> {
         let parts = idents(name);
         if let [only] = parts.as_slice() {
             let is_cte = self.ctes.iter().flatten().any(|cte| *cte == folded(only));
+            self.found.files |= is_file(only);
             if is_cte || is_file(only) {
                 return Ok(());
             }
@@ -207,8 +217,8 @@ impl Tables<'_> {
                 ObjectNamePart::Identifier(ident)
             });
             *name = ObjectName(quoted.to_vec());
-            if !self.found.iter().any(|known| known.full_name() == resource.full_name()) {
-                self.found.push(resource);
+            if !self.found.resources.iter().any(|known| known.full_name() == resource.full_name()) {
+                self.found.resources.push(resource);
             }
         }
         Ok(())

@@ -28,9 +28,9 @@ pub struct Spelling {
 /// Rewrites the columns of `node`, whose tables are resolved and among `resources`.
 pub fn rewrite<T: VisitMut>(node: &mut T, resources: &[Arc<Resource>]) -> Spelling {
     let mut aliases = Aliases::default();
-    let _ = node.visit(&mut aliases);
+    let _ = VisitMut::visit(node, &mut aliases);
     let mut columns = Columns { resources, aliases: aliases.0, spelling: Spelling::default() };
-    let _ = node.visit(&mut columns);
+    let _ = VisitMut::visit(node, &mut columns);
     let mut spelling = columns.spelling;
     for column in resources.iter().flat_map(|r| &r.columns).filter(|c| c.hidden) {
         if spelling.identifiers.iter().any(|i| folded(i) == column.name) {
@@ -38,7 +38,7 @@ pub fn rewrite<T: VisitMut>(node: &mut T, resources: &[Arc<Resource>]) -> Spelli
         }
     }
     let mut stars = Stars { resources, shown: &spelling.shown };
-    let _ = node.visit(&mut stars);
+    let _ = VisitMut::visit(node, &mut stars);
     spelling
 }
 

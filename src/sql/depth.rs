@@ -54,7 +54,7 @@ fn weight(token: &Token) -> usize {
             AND | BETWEEN | ILIKE | IN | LIKE | NOT | OR | SIMILAR => 1,
             _ => 0,
         },
-        Token::Number(..) | Token::SingleQuotedString(_) | Token::LParen | Token::RParen | Token::Comma => 0,
+        Token::Number(..) | Token::SingleQuotedString(_) | Token::Comma | Token::Period => 0,
         Token::DoubleColon | Token::LBracket => 3,
         _ => 1,
     }

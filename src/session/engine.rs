@@ -1,0 +1,130 @@
+//! The engine below: one DataFusion state for the session, and a context made from it for each statement.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError};
+
+use datafusion::catalog::{
+    CatalogProvider, CatalogProviderList, MemoryCatalogProvider, MemoryCatalogProviderList, MemorySchemaProvider,
+    SchemaProvider,
+};
+use datafusion::common::ScalarValue;
+use datafusion::config::Dialect;
+use datafusion::execution::context::{SessionContext, SessionState};
+use datafusion::execution::session_state::SessionStateBuilder;
+use datafusion::prelude::SessionConfig;
+
+use super::{Run, State};
+use crate::error::{Error, Kind, Result};
+use crate::http::RequestLog;
+use crate::plan::{
+    Catalogs, OWN_CATALOG, OWN_SCHEMA, SYSTEM_CATALOG, SessionFacts, Shown, StatementContext, SystemCatalog, unwrap,
+};
+use crate::registry::Registry;
+
+/// Functions, optimizer rules and the session's own tables.
+pub struct Engine {
+    registry: Arc<Registry>,
+    base: SessionState,
+    tables: Arc<MemorySchemaProvider>,
+    own: HashMap<String, Arc<dyn CatalogProvider>>,
+}
+
+impl SessionFacts for State {
+    fn log(&self) -> RequestLog {
+        self.log.clone()
+    }
+
+    fn warnings(&self) -> Vec<(u64, String)> {
+        self.warnings.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn settings(&self) -> Vec<[String; 4]> {
+        self.settings.read().unwrap_or_else(PoisonError::into_inner).rows()
+    }
+}
+
+impl Engine {
+    pub fn new(registry: Arc<Registry>, state: Arc<State>) -> Result<Engine> {
+        let mut config = SessionConfig::new()
+            .with_default_catalog_and_schema(OWN_CATALOG, OWN_SCHEMA)
+            .with_create_default_catalog_and_schema(false)
+            .with_information_schema(false);
+        config.options_mut().sql_parser.dialect = Dialect::PostgreSQL;
+        let base = SessionStateBuilder::new().with_config(config).with_default_features().build();
+        let context = SessionContext::new_with_state(base);
+        let mut base = context.state();
+        datafusion_functions_json::register_all(&mut base).map_err(unwrap)?;
+        let tables = Arc::new(MemorySchemaProvider::new());
+        let catalog = MemoryCatalogProvider::new();
+        catalog.register_schema(OWN_SCHEMA, tables.clone()).map_err(unwrap)?;
+        let system: Arc<dyn CatalogProvider> = Arc::new(SystemCatalog::new(registry.clone(), state));
+        let own = HashMap::from([
+            (OWN_CATALOG.to_owned(), Arc::new(catalog) as Arc<dyn CatalogProvider>),
+            (SYSTEM_CATALOG.to_owned(), system),
+        ]);
+        Ok(Engine { registry, base, tables, own })
+    }
+
+    /// Tables and views that the session made.
+    pub fn own_tables(&self) -> Vec<String> {
+        self.tables.table_names()
+    }
+
+    /// A context for one statement: its catalogs show the hidden columns that it names, its configuration carries its
+    /// way to the providers. `files`: the statement reads files by name.
+    pub fn context(&self, run: &Run, shown: Shown, files: bool) -> Result<SessionContext> {
+        let mut config = self.base.config().clone();
+        for (name, value) in &run.settings.engine {
+            config.options_mut().set(name, value).map_err(unwrap)?;
+        }
+        let config = config.with_extension::<StatementContext>(run.context.clone());
+        let catalogs = Catalogs::new(self.registry.clone(), shown, self.own.clone());
+        let state = SessionStateBuilder::new_from_existing(self.base.clone())
+            .with_config(config)
+            .with_catalog_list(Arc::new(catalogs))
+            .build();
+        let context = SessionContext::new_with_state(state);
+        Ok(if files { context.enable_url_table() } else { context })
+    }
+
+    /// A context with the engine's functions and no table.
+    pub fn alone(&self, config: SessionConfig) -> SessionContext {
+        let config = config.with_create_default_catalog_and_schema(true);
+        let catalogs = Arc::new(MemoryCatalogProviderList::new());
+        let catalog = MemoryCatalogProvider::new();
+        // A new catalog has no schema yet that could be in the way.
+        let _ = catalog.register_schema(OWN_SCHEMA, Arc::new(MemorySchemaProvider::new()));
+        catalogs.register_catalog(OWN_CATALOG.to_owned(), Arc::new(catalog));
+        let state = SessionStateBuilder::new_from_existing(self.base.clone())
+            .with_config(config)
+            .with_catalog_list(catalogs)
+            .build();
+        SessionContext::new_with_state(state)
+    }
+
+    /// Whether the engine takes a setting.
+    pub fn check_option(&self, name: &str, value: &str) -> Result<()> {
+        let mut config = self.base.config().clone();
+        config.options_mut().set(name, value).map_err(|e| {
+            Error::statement(format!("{name} = '{value}' is not accepted: {}", unwrap(e).message()))
+        })
+    }
+
+    /// The engine's own value of a setting.
+    pub fn option(&self, name: &str) -> Option<String> {
+        let entries = self.base.config().options().entries();
+        entries.into_iter().find(|e| e.key == name).and_then(|e| e.value)
+    }
+}
+
+/// The text of a scalar, as SET and ASSERT need it.
+pub fn text_of(value: &ScalarValue) -> Result<String> {
+    if value.is_null() {
+        return Err(Error::statement("the value is NULL"));
+    }
+    value
+        .cast_to(&arrow::datatypes::DataType::Utf8)
+        .ok()
+        .and_then(|text| if let ScalarValue::Utf8(text) = text { text } else { None })
+        .ok_or_else(|| Error::new(Kind::Statement, format!("{value} has no text")))
+}

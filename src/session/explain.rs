@@ -1,0 +1,163 @@
+//! EXPLAIN: the requests that a statement would send, secrets masked, and the plan behind them. Sends nothing, and
+//! fails where the statement would be refused.
+
+use std::sync::Arc;
+
+use datafusion::logical_expr::LogicalPlanBuilder;
+use datafusion::physical_plan::{ExecutionPlan, displayable, execute_stream};
+
+use super::mutate::Write;
+use super::query::statement_of;
+use super::show::ready;
+use super::{Answer, Rows, Run, Session};
+use crate::error::{Error, Result};
+use crate::plan::{FetchExec, unwrap};
+use crate::registry::PagingStyle;
+use crate::sql::{Explain, Statement};
+
+/// EXPLAIN lists no more requests than this one by one.
+const LISTED: usize = 20;
+
+impl Session {
+    pub(super) async fn explain(&self, run: &Run, explain: Explain) -> Result<Answer> {
+        let verb = explain.inner.verb();
+        let lines = match *explain.inner {
+            Statement::Query(query) if explain.analyze => return self.analyze(run, *query, explain.verbose).await,
+            _ if explain.analyze => {
+                return Err(Error::statement(format!("EXPLAIN ANALYZE runs a statement, and does not run {verb}"))
+                    .hint(format!("EXPLAIN {verb} ... shows what it would send")));
+            }
+            Statement::Query(query) => {
+                let planned = self.plan(run, statement_of(*query)).await?;
+                described(&planned.physical().await?)
+            }
+            Statement::Local(statement) => {
+                let planned = self.plan(run, *statement).await?;
+                let mut lines = vec!["EXPLAIN changes no table and writes no file.".to_owned()];
+                lines.extend(planned.logical.display_indent().to_string().lines().map(str::to_owned));
+                lines
+            }
+            Statement::Insert(insert) => {
+                if let Some(query) = &insert.source {
+                    let lines = self.reads_of(run, query).await?;
+                    if !lines.is_empty() {
+                        return Ok(Answer::rows(run, ready(vec![("plan", lines.into_iter().map(Some).collect())])?));
+                    }
+                }
+                requests(&self.plan_insert(run, insert).await?.0)
+            }
+            Statement::Exec(exec) => requests(&self.plan_exec(run, exec).await?),
+            Statement::Show(_) | Statement::Describe(_) => {
+                vec!["Answered from the registry and the session: no request.".to_owned()]
+            }
+            Statement::Update(_) | Statement::Replace(_) | Statement::Delete(_) => return Err(super::not_built(verb)),
+            Statement::Assert { .. } | Statement::Use(_) | Statement::Set { .. } | Statement::Reset { .. } => {
+                vec![format!("{verb} changes only the session: no request of its own.")]
+            }
+            Statement::Explain(_) => return Err(Error::statement("EXPLAIN of EXPLAIN explains nothing")),
+        };
+        let lines = lines.into_iter().map(|line| Some(run.context.redactor.clean(&line))).collect();
+        Ok(Answer::rows(run, ready(vec![("plan", lines)])?))
+    }
+
+    /// The reads that an INSERT's source would send; empty where its rows are known without any.
+    async fn reads_of(&self, run: &Run, query: &sqlparser::ast::Query) -> Result<Vec<String>> {
+        let planned = self.plan(run, statement_of(query.clone())).await?;
+        let physical = planned.physical().await?;
+        let mut fetches = Vec::new();
+        fetches_of(&physical, &mut fetches);
+        if fetches.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut lines = vec!["The rows to write are read first; each of them is then one request:".to_owned()];
+        lines.extend(described(&physical));
+        Ok(lines.iter().map(|line| run.context.redactor.clean(line)).collect())
+    }
+
+    async fn analyze(&self, run: &Run, query: sqlparser::ast::Query, verbose: bool) -> Result<Answer> {
+        let mut planned = self.plan(run, statement_of(query)).await?;
+        // The plan is made first, so that a statement that is refused fails instead of explaining its refusal.
+        planned.physical().await?;
+        let explained = LogicalPlanBuilder::from(planned.logical.clone()).explain(verbose, true);
+        planned.logical = explained.and_then(LogicalPlanBuilder::build).map_err(unwrap)?;
+        let physical = planned.physical().await?;
+        let stream = execute_stream(physical, planned.context.task_ctx()).map_err(unwrap)?;
+        Ok(Answer::rows(run, Rows::of(stream, &run.context)))
+    }
+}
+
+fn fetches_of<'a>(plan: &'a Arc<dyn ExecutionPlan>, found: &mut Vec<&'a FetchExec>) {
+    if let Some(fetch) = plan.downcast_ref::<FetchExec>() {
+        found.push(fetch);
+    }
+    for child in plan.children() {
+        fetches_of(child, found);
+    }
+}
+
+/// Requests, filters and plan of a read.
+fn described(plan: &Arc<dyn ExecutionPlan>) -> Vec<String> {
+    let mut fetches = Vec::new();
+    fetches_of(plan, &mut fetches);
+    let mut lines = vec!["Requests".to_owned()];
+    if fetches.is_empty() {
+        lines.push("  none".to_owned());
+    }
+    for fetch in &fetches {
+        for request in fetch.requests().iter().take(LISTED) {
+            lines.push(format!("  {request}{}", pages(fetch)));
+        }
+        match fetch.requests().len() {
+            0 => lines.push(format!("  none: nothing in {} can match", fetch.description().resource.full_name())),
+            n if n > LISTED => lines.push(format!("  and {} more", n - LISTED)),
+            _ => {}
+        }
+    }
+    let filters: Vec<&String> = fetches.iter().flat_map(|f| &f.description().shown_filters).collect();
+    if !filters.is_empty() {
+        lines.push("Filters".to_owned());
+        lines.extend(filters.into_iter().map(|f| format!("  {f}")));
+    }
+    lines.push("Plan".to_owned());
+    lines.extend(displayable(plan.as_ref()).indent(false).to_string().lines().map(|line| format!("  {line}")));
+    lines
+}
+
+fn pages(fetch: &FetchExec) -> String {
+    let limit = match fetch.fetch() {
+        Some(limit) => format!(", until {limit} rows have come"),
+        None => String::new(),
+    };
+    match fetch.description().paging().style {
+        PagingStyle::Whole => String::new(),
+        PagingStyle::Page { parameter, .. } | PagingStyle::Offset { parameter } => {
+            format!("  (then page by page, by {parameter}{limit})")
+        }
+        PagingStyle::Cursor { parameter, .. } | PagingStyle::Keyset { parameter, .. } => {
+            format!("  (then page by page, by {parameter}{limit})")
+        }
+        PagingStyle::NextUrl { .. } | PagingStyle::Link => format!("  (then page by page, by the link of each{limit})"),
+    }
+}
+
+/// The requests of a write.
+fn requests(write: &Write) -> Vec<String> {
+    let count = write.calls.len();
+    let mut lines = vec![format!(
+        "{count} request{} of {}.{}, none sent:",
+        if count == 1 { "" } else { "s" },
+        write.resource.full_name(),
+        write.method.name
+    )];
+    for planned in write.calls.iter().take(LISTED) {
+        lines.push(format!("  {} {}", planned.request.verb.as_str(), planned.request.shown_url));
+        lines.extend(planned.request.shown_body.iter().map(|body| format!("    {body}")));
+    }
+    if count > LISTED {
+        lines.push(format!("  and {} more", count - LISTED));
+    }
+    if let Some(withdrawn) = &write.method.withdrawn {
+        lines.push(format!("Withdrawn upstream: {withdrawn}"));
+    }
+    lines
+}

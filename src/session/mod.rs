@@ -1,0 +1,247 @@
+//! Floor 3, the hall: a statement becomes an answer. Owns the session's settings, tables and counters.
+//! Knows everything below it; prints nothing and reads no arguments.
+
+mod answer;
+mod engine;
+mod explain;
+mod mutate;
+mod query;
+mod returning;
+mod settings;
+mod show;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Instant;
+
+use sqlparser::ast::Ident;
+
+pub use answer::{Answer, Rows, Summary};
+pub use settings::Settings;
+
+use crate::error::{Error, Result};
+use crate::http::{Budget, Client, ClientOptions, Notices, RequestLog};
+use crate::plan::{Defaults, Names, StatementContext, Warnings};
+use crate::registry::Registry;
+use crate::secret::Redactor;
+use crate::sql::{self, Statement};
+use engine::Engine;
+
+/// How a session begins.
+pub struct SessionOptions {
+    /// Folders of providers beside the embedded ones.
+    pub registries: Vec<PathBuf>,
+    /// Environment variables: credentials, base URLs and defaults that documents name.
+    pub variables: HashMap<String, String>,
+    /// Settings at the start.
+    pub settings: Settings,
+    /// Told at once, while a statement runs ("rate limited, waiting 30 s").
+    pub notices: Notices,
+}
+
+impl Default for SessionOptions {
+    fn default() -> Self {
+        SessionOptions {
+            registries: Vec::new(),
+            variables: HashMap::new(),
+            settings: Settings::default(),
+            notices: Notices::ignored(),
+        }
+    }
+}
+
+/// One user's conversation with the providers. Statements run one after the other or side by side; they share the
+/// session's tables, settings, connections and limits.
+pub struct Session {
+    registry: Arc<Registry>,
+    client: Client,
+    engine: Engine,
+    state: Arc<State>,
+    variables: Arc<HashMap<String, String>>,
+    redactor: Redactor,
+    notices: Notices,
+    statements: AtomicU64,
+}
+
+/// What statements change, and `system.session` shows.
+#[derive(Debug)]
+struct State {
+    settings: RwLock<Settings>,
+    in_use: RwLock<Vec<String>>,
+    warnings: Mutex<Vec<(u64, String)>>,
+    log: RequestLog,
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Session")
+    }
+}
+
+impl Session {
+    /// A session. Reads no document and opens no connection yet.
+    ///
+    /// # Errors
+    /// When a registry folder does not exist.
+    pub fn new(options: SessionOptions) -> Result<Session> {
+        let registry = Arc::new(Registry::open(&options.registries)?);
+        let client = Client::new(ClientOptions { policy: options.settings.policy(), ..ClientOptions::default() });
+        let state = Arc::new(State {
+            settings: RwLock::new(options.settings),
+            in_use: RwLock::default(),
+            warnings: Mutex::default(),
+            log: client.log().clone(),
+        });
+        let redactor = Redactor::default();
+        Ok(Session {
+            engine: Engine::new(registry.clone(), state.clone())?,
+            registry,
+            client,
+            state,
+            variables: Arc::new(options.variables),
+            redactor,
+            notices: options.notices,
+            statements: AtomicU64::new(0),
+        })
+    }
+
+    /// Runs one statement.
+    ///
+    /// # Errors
+    /// When it is refused, or fails before its first row. Errors after that come through the rows.
+    pub async fn run(&self, text: &str) -> Result<Answer> {
+        self.execute(sql::parse(text)?).await
+    }
+
+    /// Runs one statement that is parsed.
+    ///
+    /// # Errors
+    /// As for [`Session::run`].
+    pub async fn execute(&self, statement: Statement) -> Result<Answer> {
+        let run = self.start();
+        let result = match statement {
+            Statement::Query(query) => self.query(&run, *query).await,
+            Statement::Local(statement) => self.local(&run, *statement).await,
+            Statement::Insert(insert) => self.insert(&run, insert).await,
+            Statement::Exec(exec) => self.exec(&run, exec).await,
+            Statement::Show(show) => self.show(&run, &show).await,
+            Statement::Describe(describe) => self.describe(&run, &describe).await,
+            Statement::Explain(explain) => self.explain(&run, explain).await,
+            Statement::Use(name) => self.use_(&run, &name),
+            Statement::Set { name, value } => self.set(&run, &name, value).await,
+            Statement::Reset { name } => self.reset(&run, &name),
+            Statement::Assert { condition, message } => self.assert(&run, *condition, message).await,
+            Statement::Update(_) | Statement::Replace(_) | Statement::Delete(_) => Err(not_built(statement.verb())),
+        };
+        result.map_err(|error| self.clean(error))
+    }
+
+    /// What everything of one statement carries.
+    fn start(&self) -> Run {
+        let statement = self.statements.fetch_add(1, Ordering::Relaxed) + 1;
+        let settings = self.settings();
+        let timeout = settings.statement_timeout;
+        let context = Arc::new(StatementContext {
+            registry: self.registry.clone(),
+            client: self.client.clone().with_policy(settings.policy()),
+            statement,
+            defaults: Defaults { set: settings.defaults.clone(), variables: self.variables.clone() },
+            variables: self.variables.clone(),
+            warnings: Warnings::default(),
+            redactor: self.redactor.clone(),
+            deadline: (!timeout.is_zero()).then(|| tokio::time::Instant::now() + timeout),
+            budget: Budget::new(settings.max_requests),
+            notices: self.notices.clone(),
+            exchanges: Mutex::default(),
+        });
+        Run { context, settings, started: Instant::now() }
+    }
+
+    /// The settings in force.
+    #[must_use]
+    pub fn settings(&self) -> Settings {
+        self.state.settings.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// `USE`: provider, and service where one was named.
+    #[must_use]
+    pub fn in_use(&self) -> Vec<String> {
+        self.state.in_use.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What exists.
+    #[must_use]
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// Keeps the session's secrets out of a text.
+    #[must_use]
+    pub fn redactor(&self) -> &Redactor {
+        &self.redactor
+    }
+
+    /// Every request so far.
+    #[must_use]
+    pub fn log(&self) -> &RequestLog {
+        self.client.log()
+    }
+
+    fn clean(&self, error: Error) -> Error {
+        clean(&self.redactor, error)
+    }
+
+    /// Names under this session's USE and tables.
+    fn with_names<T>(&self, act: impl FnOnce(&Names<'_>) -> Result<T>) -> Result<T> {
+        let in_use = self.in_use();
+        let own_names = self.engine.own_tables();
+        let own = |name: &str| own_names.iter().any(|n| n == name);
+        act(&Names { registry: &self.registry, in_use: &in_use, own: &own, own_names: &own_names })
+    }
+
+    fn use_(&self, run: &Run, name: &[Ident]) -> Result<Answer> {
+        let [provider, service @ ..] = name else {
+            return Err(Error::statement("USE needs a provider, or provider.service"));
+        };
+        let at = |error: Error, ident: &Ident| match crate::plan::place(ident) {
+            Some(place) => error.at(place),
+            None => error,
+        };
+        let mut in_use = vec![self.registry.provider(&provider.value).map_err(|e| at(e, provider))?.name.clone()];
+        match service {
+            [] => {}
+            [service] => {
+                let found = self.registry.service(&provider.value, &service.value).map_err(|e| at(e, service))?;
+                in_use.push(found.name.clone());
+            }
+            _ => return Err(Error::statement("USE takes a provider, or provider.service")),
+        }
+        let message = format!("using {}", in_use.join("."));
+        *self.state.in_use.write().unwrap_or_else(PoisonError::into_inner) = in_use;
+        Ok(Answer::done(run, message))
+    }
+}
+
+/// One statement under way.
+pub(crate) struct Run {
+    pub(crate) context: Arc<StatementContext>,
+    pub(crate) settings: Settings,
+    pub(crate) started: Instant,
+}
+
+/// Keeps secrets out of an error, unless nothing in it has to change.
+pub(crate) fn clean(redactor: &Redactor, error: Error) -> Error {
+    let dirty = |text: &str| redactor.clean(text) != text;
+    if dirty(error.message()) || error.hint_text().is_some_and(dirty) {
+        return error.map_text(|text| redactor.clean(text));
+    }
+    error
+}
+
+fn not_built(verb: &str) -> Error {
+    Error::statement(format!("{verb} is not supported yet; nothing was sent"))
+        .hint("EXEC runs a method by its name: SHOW METHODS IN provider.service.resource lists them")
+}

@@ -1,0 +1,202 @@
+//! Reads and the session's own tables: a query becomes a plan, the plan a stream of rows.
+
+use arrow::array::RecordBatch;
+use datafusion::execution::context::SessionContext;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use datafusion::scalar::ScalarValue;
+use datafusion::sql::parser::{CopyToSource, Statement as DfStatement};
+use sqlparser::ast::{self, Expr, Ident, ObjectType, Query, SelectItem, SetExpr};
+use std::sync::Arc;
+
+use super::engine::text_of;
+use super::{Answer, Rows, Run, Session};
+use crate::error::{Error, Kind, Result};
+use crate::plan::{self, Spelling, rewrite, subject, unwrap};
+use crate::sql::{self, Statement};
+
+/// A query that is planned, and nothing sent for it.
+pub(super) struct Planned {
+    pub(super) context: SessionContext,
+    pub(super) logical: LogicalPlan,
+    spelling: Spelling,
+}
+
+impl Session {
+    pub(super) async fn query(&self, run: &Run, query: Query) -> Result<Answer> {
+        let rows = self.rows_of(run, query).await?;
+        Ok(Answer::rows(run, rows))
+    }
+
+    /// The rows of a query.
+    pub(super) async fn rows_of(&self, run: &Run, query: Query) -> Result<Rows> {
+        let planned = self.plan(run, statement_of(query)).await?;
+        let physical = planned.physical().await?;
+        let stream = execute_stream(physical, planned.context.task_ctx()).map_err(unwrap)?;
+        Ok(Rows::of(stream, &run.context))
+    }
+
+    /// The rows of a query over one table that only it sees.
+    pub(super) async fn rows_over(
+        &self,
+        run: &Run,
+        query: Query,
+        name: &str,
+        table: Arc<dyn datafusion::catalog::TableProvider>,
+    ) -> Result<Rows> {
+        let config = self.engine.context(run, Arc::default(), false)?.copied_config();
+        let context = self.engine.alone(config);
+        context.register_table(name, table).map_err(unwrap)?;
+        let mut identifiers = query.clone();
+        let spelling = rewrite(&mut identifiers, &[]);
+        let logical = context.state().statement_to_plan(statement_of(query)).await;
+        let planned = Planned { logical: logical.map_err(|e| located(e, &spelling))?, context, spelling };
+        let physical = planned.physical().await?;
+        let stream = execute_stream(physical, planned.context.task_ctx()).map_err(unwrap)?;
+        Ok(Rows::of(stream, &run.context))
+    }
+
+    /// Resolves names and plans. Sends nothing.
+    pub(super) async fn plan(&self, run: &Run, mut statement: DfStatement) -> Result<Planned> {
+        let (spelling, files) = self.respell(run, &mut statement)?;
+        let context = self.engine.context(run, Arc::new(spelling.shown.clone()), files)?;
+        let planned = context.state().statement_to_plan(statement).await;
+        let logical = planned.map_err(|e| located(e, &spelling))?;
+        Ok(Planned { context, logical, spelling })
+    }
+
+    /// Resolves tables and columns of a statement; tells whether it may read files by name.
+    fn respell(&self, run: &Run, statement: &mut DfStatement) -> Result<(Spelling, bool)> {
+        let (spelling, files) = match statement {
+            DfStatement::Statement(inner) => self.respell_node(inner.as_mut())?,
+            DfStatement::CopyTo(copy) => match &mut copy.source {
+                CopyToSource::Query(query) => self.respell_node(query.as_mut())?,
+                CopyToSource::Relation(name) => {
+                    let parts = plan::idents(name);
+                    let _ = self.with_names(|names| names.resource(&parts))?;
+                    (Spelling::default(), true)
+                }
+            },
+            _ => (Spelling::default(), true),
+        };
+        for secret in &spelling.secrets {
+            run.context.redactor.learn(secret);
+        }
+        Ok((spelling, files))
+    }
+
+    fn respell_node<T: ast::VisitMut + ast::Visit>(&self, node: &mut T) -> Result<(Spelling, bool)> {
+        let found = self.with_names(|names| names.resolve(node))?;
+        Ok((rewrite(node, &found.resources), found.files))
+    }
+
+    /// CREATE, DROP and COPY. COPY reads and writes files; the rest changes the session's own tables.
+    pub(super) async fn local(&self, run: &Run, statement: DfStatement) -> Result<Answer> {
+        if let DfStatement::Statement(inner) = &statement
+            && let ast::Statement::Drop { object_type, .. } = inner.as_ref()
+            && !matches!(object_type, ObjectType::Table | ObjectType::View)
+        {
+            return Err(Error::statement(format!("DROP {object_type} is not supported")));
+        }
+        let planned = self.plan(run, statement).await?;
+        let copied = matches!(planned.logical, LogicalPlan::Copy(_));
+        let Planned { context, logical, spelling } = planned;
+        let frame = context.execute_logical_plan(logical).await.map_err(|e| located(e, &spelling))?;
+        let batches = frame.collect().await.map_err(unwrap)?;
+        let count = if copied { counted(&batches) } else { None };
+        let message = match count {
+            Some(1) => "1 row written".to_owned(),
+            Some(count) => format!("{count} rows written"),
+            None => "done".to_owned(),
+        };
+        Ok(Answer::done(run, message))
+    }
+
+    /// The one value of an expression, as text.
+    pub(super) async fn scalar(&self, run: &Run, value: Expr) -> Result<String> {
+        let batch = self.evaluate(run, vec![value]).await?;
+        text_of(&ScalarValue::try_from_array(batch.column(0), 0).map_err(unwrap)?)
+    }
+
+    /// One row with the values of some expressions.
+    pub(super) async fn evaluate(&self, run: &Run, values: Vec<Expr>) -> Result<RecordBatch> {
+        let items = values.into_iter().enumerate();
+        let items = items.map(|(i, expr)| SelectItem::ExprWithAlias { expr, alias: Ident::new(format!("c{i}")) });
+        let rows = self.rows_of(run, select_of(items.collect())?).await?;
+        let schema = rows.schema().clone();
+        let batches = rows.collect().await?;
+        let batch = arrow::compute::concat_batches(&schema, &batches)
+            .map_err(|e| Error::new(Kind::Internal, format!("values could not be read: {e}")))?;
+        if batch.num_rows() == 1 {
+            return Ok(batch);
+        }
+        Err(Error::statement("an expression here must have exactly one value"))
+    }
+
+    pub(super) async fn assert(&self, run: &Run, condition: Expr, message: Option<String>) -> Result<Answer> {
+        let text = condition.to_string();
+        let batch = self.evaluate(run, vec![condition]).await?;
+        match ScalarValue::try_from_array(batch.column(0), 0).map_err(unwrap)? {
+            ScalarValue::Boolean(Some(true)) => Ok(Answer::done(run, "the assertion holds")),
+            ScalarValue::Boolean(_) | ScalarValue::Null => {
+                let what = message.unwrap_or_else(|| format!("the assertion does not hold: {text}"));
+                Err(Error::new(Kind::Assert, what))
+            }
+            other => Err(Error::statement(format!("ASSERT needs a boolean, and {text} is {}", other.data_type()))),
+        }
+    }
+
+    /// Rows of a query in SQL that weir wrote itself.
+    pub(super) async fn rows_of_sql(&self, run: &Run, text: &str) -> Result<Rows> {
+        match sql::parse(text)? {
+            Statement::Query(query) => self.rows_of(run, *query).await,
+            _ => Err(Error::new(Kind::Internal, format!("not a query: {text}"))),
+        }
+    }
+}
+
+impl Planned {
+    /// The physical plan. Requests are checked now, and sent when it runs.
+    pub(super) async fn physical(&self) -> Result<Arc<dyn ExecutionPlan>> {
+        let state = self.context.state();
+        let plan = state.create_physical_plan(&self.logical).await;
+        plan.map_err(|e| located(e, &self.spelling))
+    }
+}
+
+/// An engine's error with the place of the identifier it is about.
+fn located(error: datafusion::error::DataFusionError, spelling: &Spelling) -> Error {
+    let subject = subject(&error);
+    let error = unwrap(error);
+    let ident = subject.and_then(|name| {
+        let matches = |i: &&Ident| i.value == name || plan::folded(i) == name;
+        spelling.identifiers.iter().find(matches).and_then(plan::place)
+    });
+    match ident {
+        Some(place) => error.at(place),
+        None => error,
+    }
+}
+
+/// A query as the engine's statement.
+pub(super) fn statement_of(query: Query) -> DfStatement {
+    DfStatement::Statement(Box::new(ast::Statement::Query(Box::new(query))))
+}
+
+/// `SELECT items`
+pub(super) fn select_of(items: Vec<SelectItem>) -> Result<Query> {
+    let Statement::Query(mut query) = sql::parse("SELECT 1")? else {
+        return Err(Error::new(Kind::Internal, "SELECT 1 is no query"));
+    };
+    if let SetExpr::Select(select) = query.body.as_mut() {
+        select.projection = items;
+    }
+    Ok(*query)
+}
+
+/// The count that COPY answers with.
+fn counted(batches: &[RecordBatch]) -> Option<u64> {
+    let batch = batches.first()?;
+    let value = ScalarValue::try_from_array(batch.columns().first()?, 0).ok()?;
+    text_of(&value).ok()?.parse().ok()
+}
