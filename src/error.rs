@@ -150,6 +150,16 @@ impl Error {
         self
     }
 
+    /// The same error without the secrets that `redactor` knows; unchanged, cause and all, where it holds none.
+    #[must_use]
+    pub fn redacted(self, redactor: &crate::secret::Redactor) -> Self {
+        let dirty = |text: &str| redactor.clean(text) != text;
+        if dirty(&self.0.message) || self.0.hint.as_deref().is_some_and(dirty) {
+            return self.map_text(|text| redactor.clean(text));
+        }
+        self
+    }
+
     /// The same error, its place moved by `change` (a statement's place becomes its script's).
     #[must_use]
     pub fn map_place(mut self, change: impl FnOnce(Option<Place>) -> Option<Place>) -> Self {

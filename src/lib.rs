@@ -8,4 +8,5 @@ pub mod rows;
 pub mod sandbox;
 pub mod secret;
 pub mod session;
+pub mod shell;
 pub mod sql;

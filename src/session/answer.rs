@@ -11,7 +11,7 @@ use arrow::datatypes::SchemaRef;
 use datafusion::execution::SendableRecordBatchStream;
 use futures::{Stream, StreamExt};
 
-use super::{Run, State, clean};
+use super::{Run, State};
 use crate::error::{Error, Kind, Result};
 use crate::http::Totals;
 use crate::plan::{self, StatementContext};
@@ -61,7 +61,7 @@ impl Answer {
         let totals = self.context.client.log().totals(self.context.statement);
         let clean = |text: String| self.context.redactor.clean(&text);
         let warnings = self.context.warnings.texts().into_iter().map(clean).collect();
-        Summary { totals, elapsed: self.started.elapsed(), warnings }
+        Summary { statement: self.context.statement, totals, elapsed: self.started.elapsed(), warnings }
     }
 
     /// Whether the answer is whole, as far as can be known.
@@ -80,6 +80,8 @@ impl Answer {
 /// What a statement cost.
 #[derive(Debug, Clone)]
 pub struct Summary {
+    /// Number of the statement in its session.
+    pub statement: u64,
     /// Requests, retries, bytes, time waited.
     pub totals: Totals,
     /// From its start until now.
@@ -123,7 +125,7 @@ impl Rows {
     pub(super) fn of(stream: SendableRecordBatchStream, context: &StatementContext) -> Rows {
         let redactor = context.redactor.clone();
         let schema = stream.schema();
-        let stream = stream.map(move |batch| batch.map_err(|e| clean(&redactor, plan::unwrap(e))));
+        let stream = stream.map(move |batch| batch.map_err(|e| plan::unwrap(e).redacted(&redactor)));
         Rows { schema, stream: Box::pin(stream) }
     }
 

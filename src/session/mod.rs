@@ -13,7 +13,7 @@ mod show;
 use std::collections::HashMap;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Instant;
 
@@ -23,7 +23,8 @@ pub use answer::{Answer, Rows, Summary};
 pub use settings::Settings;
 
 use crate::error::{Error, Result};
-use crate::http::{Budget, Client, ClientOptions, Notices, RequestLog};
+pub use crate::http::{Notices, Record};
+use crate::http::{Budget, Client, ClientOptions, RequestLog};
 use crate::plan::{Defaults, Names, StatementContext, Warnings};
 use crate::registry::Registry;
 use crate::secret::Redactor;
@@ -64,6 +65,7 @@ pub struct Session {
     redactor: Redactor,
     notices: Notices,
     statements: AtomicU64,
+    interrupted: AtomicBool,
 }
 
 /// What statements change, and `system.session` shows.
@@ -105,6 +107,7 @@ impl Session {
             redactor,
             notices: options.notices,
             statements: AtomicU64::new(0),
+            interrupted: AtomicBool::new(false),
         })
     }
 
@@ -136,11 +139,15 @@ impl Session {
             Statement::Assert { condition, message } => self.assert(&run, *condition, message).await,
             Statement::Update(_) | Statement::Replace(_) | Statement::Delete(_) => Err(not_built(statement.verb())),
         };
-        result.map_err(|error| self.clean(error))
+        result.map_err(|error| {
+            self.state.keep_warnings(run.context.statement, &run.context.warnings.texts());
+            error.redacted(&self.redactor)
+        })
     }
 
     /// What everything of one statement carries.
     fn start(&self) -> Run {
+        self.interrupted.store(false, Ordering::Relaxed);
         let statement = self.statements.fetch_add(1, Ordering::Relaxed) + 1;
         let settings = self.settings();
         let timeout = settings.statement_timeout;
@@ -158,6 +165,19 @@ impl Session {
             exchanges: Mutex::default(),
         });
         Run { context, settings, started: Instant::now() }
+    }
+
+    /// Ends a statement's accounts: what it cost, and its warnings, which `system.session.warnings` keeps.
+    #[must_use]
+    pub fn close(&self, answer: &Answer) -> Summary {
+        let summary = answer.summary();
+        self.state.keep_warnings(summary.statement, &summary.warnings);
+        summary
+    }
+
+    /// Asks a write under way to start no further call. Reads are stopped by dropping their rows.
+    pub fn interrupt(&self) {
+        self.interrupted.store(true, Ordering::Relaxed);
     }
 
     /// The settings in force.
@@ -188,10 +208,6 @@ impl Session {
     #[must_use]
     pub fn log(&self) -> &RequestLog {
         self.client.log()
-    }
-
-    fn clean(&self, error: Error) -> Error {
-        clean(&self.redactor, error)
     }
 
     /// Names under this session's USE and tables.
@@ -230,15 +246,6 @@ pub(crate) struct Run {
     pub(crate) context: Arc<StatementContext>,
     pub(crate) settings: Settings,
     pub(crate) started: Instant,
-}
-
-/// Keeps secrets out of an error, unless nothing in it has to change.
-pub(crate) fn clean(redactor: &Redactor, error: Error) -> Error {
-    let dirty = |text: &str| redactor.clean(text) != text;
-    if dirty(error.message()) || error.hint_text().is_some_and(dirty) {
-        return error.map_text(|text| redactor.clean(text));
-    }
-    error
 }
 
 fn not_built(verb: &str) -> Error {

@@ -239,6 +239,12 @@ impl Session {
     async fn send_all(&self, run: &Run, write: &Write) -> (Vec<Answered>, Option<Error>) {
         let mut answers = Vec::with_capacity(write.calls.len());
         for planned in &write.calls {
+            if self.interrupted.load(std::sync::atomic::Ordering::Relaxed) {
+                return {
+                    let done = answers.len();
+                    (answers, Some(interrupted(done, write.calls.len())))
+                };
+            }
             match self.send_one(run, write, planned).await {
                 Ok(body) => answers.push(Answered { sent: planned.sent.clone(), body }),
                 Err(error) => {
@@ -255,6 +261,10 @@ impl Session {
         let reply = run.context.client.send(&exchange, &planned.call).await?;
         success(&exchange, &write.method, &reply)
     }
+}
+
+fn interrupted(done: usize, all: usize) -> Error {
+    Error::new(Kind::Interrupted, format!("interrupted: {done} of {all} rows were written, the others were not sent"))
 }
 
 /// A write that failed: whether it may have taken effect all the same, and what was done before it.

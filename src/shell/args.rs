@@ -1,0 +1,128 @@
+//! What was typed on the command line, and the environment. The only place that reads either.
+
+use std::collections::HashMap;
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::output::Format;
+
+/// SQL for HTTP APIs.
+#[derive(Debug, Parser)]
+#[command(name = "weir", version, about, long_about = LONG, arg_required_else_help = false)]
+pub struct Typed {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+const LONG: &str = "SQL for HTTP APIs. A registry of documents maps tables to HTTP operations: SELECT reads, INSERT and \
+EXEC are requests.
+
+Exit codes: 0 done; 1 the statement or a document is refused; 2 usage; 3 credentials; 4 the API refused; 5 network, rate \
+limit or budget; 6 writes partly done; 7 an ASSERT failed; 8 incomplete under --strict; 130 interrupted.";
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run statements and exit
+    Exec(Exec),
+    /// Type statements at a prompt
+    Shell,
+    /// Serve a simulation of the API on this computer
+    Sandbox(Sandbox),
+}
+
+#[derive(Debug, Args)]
+pub struct Exec {
+    /// Statements, separated by `;`
+    pub sql: Option<String>,
+    /// Run the statements of a file (`-`: standard input); may be given several times
+    #[arg(short, long = "input", value_name = "FILE")]
+    pub input: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct Sandbox {
+    /// Port on 127.0.0.1 (0: any that is free)
+    #[arg(long, default_value_t = 8787)]
+    pub port: u16,
+}
+
+/// Options of every command that runs statements.
+#[derive(Debug, Args)]
+pub struct Common {
+    /// How to print results
+    #[arg(short, long, value_name = "FORMAT", default_value = "table", value_parser = format, global = true)]
+    pub output: Format,
+    /// Write results to a file, which appears when it is whole
+    #[arg(short = 'f', long, value_name = "FILE", global = true)]
+    pub file: Option<PathBuf>,
+    /// Answer from a simulation inside the program; nothing real is read or changed
+    #[arg(long, global = true)]
+    pub sandbox: bool,
+    /// Add a folder of providers; may be given several times
+    #[arg(long, value_name = "DIR", global = true)]
+    pub registry: Vec<PathBuf>,
+    /// Say after each statement what it cost
+    #[arg(long, global = true)]
+    pub timing: bool,
+    /// An answer that may not be whole is an error
+    #[arg(long, global = true)]
+    pub strict: bool,
+    /// The most requests a statement may send
+    #[arg(long, value_name = "N", global = true)]
+    pub max_requests: Option<u64>,
+    /// List the requests of each statement
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+}
+
+fn format(text: &str) -> Result<Format, String> {
+    text.parse().map_err(|e: crate::error::Error| match e.hint_text() {
+        Some(hint) => format!("{}; {hint}", e.message()),
+        None => e.message().to_owned(),
+    })
+}
+
+/// What the program finds around it.
+#[derive(Debug)]
+pub struct Surroundings {
+    /// Environment variables whose names and values are text.
+    pub variables: HashMap<String, String>,
+    /// Standard input is a terminal.
+    pub stdin_is_terminal: bool,
+    /// Columns of the terminal that standard output is, if it is one.
+    pub width: Option<usize>,
+    /// The shell's history file.
+    pub history: Option<PathBuf>,
+}
+
+impl Surroundings {
+    /// Looks around once, at the start.
+    pub fn look() -> Surroundings {
+        #[expect(clippy::disallowed_methods, reason = "the environment is read here and nowhere else")]
+        let all = std::env::vars_os();
+        let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        };
+        let variables: HashMap<String, String> = all.filter_map(text).collect();
+        let set = |name: &str| variables.get(name).filter(|v| !v.is_empty()).cloned();
+        let data = set("XDG_DATA_HOME").map(PathBuf::from);
+        let data = data.or_else(|| set("HOME").map(|home| PathBuf::from(home).join(".local/share")));
+        let terminal = std::io::stdout().is_terminal();
+        let columns = set("COLUMNS").and_then(|c| c.parse().ok());
+        Surroundings {
+            stdin_is_terminal: std::io::stdin().is_terminal(),
+            width: terminal.then(|| terminal_width().or(columns).unwrap_or(80)),
+            history: set("WEIR_HISTORY").map(PathBuf::from).or_else(|| data.map(|d| d.join("weir/history"))),
+            variables,
+        }
+    }
+}
+
+/// The width that comfy-table finds, which asks the terminal itself.
+fn terminal_width() -> Option<usize> {
+    comfy_table::Table::new().width().map(usize::from)
+}

@@ -1,0 +1,178 @@
+//! The program: arguments to a mode, a mode to an exit code.
+
+use std::io::{Read, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use super::args::{Command, Common, Exec, Surroundings, Typed};
+use super::repl;
+use super::report::Report;
+use super::script::{Goes, Runner};
+use crate::error::{Error, Kind, Result};
+use crate::session::Notices;
+use crate::output::{Format, Options, Target};
+use crate::sandbox::{self, Sandbox};
+use crate::secret::Redactor;
+use crate::session::{Session, SessionOptions, Settings};
+
+/// A failing statement in the middle of a panic message could show what must not be shown: weir tells of panics itself.
+fn quiet_panics(verbose: bool) {
+    std::panic::set_hook(Box::new(move |panic| {
+        if verbose {
+            let place = panic.location().map(ToString::to_string).unwrap_or_default();
+            let _ = writeln!(std::io::stderr(), "defect at {place}");
+        }
+    }));
+}
+
+/// Runs the program.
+#[must_use]
+pub fn main() -> ExitCode {
+    let typed = Typed::parse();
+    quiet_panics(typed.common.verbose);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&Error::new(Kind::Internal, format!("no runtime: {error}"))),
+    };
+    let around = Surroundings::look();
+    let result = match typed.command {
+        Some(Command::Sandbox(options)) => runtime.block_on(serve(options.port)),
+        Some(Command::Exec(exec)) => runtime.block_on(run_exec(&exec, &typed.common, around)),
+        Some(Command::Shell) => run_shell(&runtime, &typed.common, around),
+        None if around.stdin_is_terminal => run_shell(&runtime, &typed.common, around),
+        None => Err(Error::new(Kind::Usage, "no command is given").hint("weir exec -i - runs standard input; weir --help")),
+    };
+    // A read that was interrupted may have requests under way; nobody waits for them.
+    runtime.shutdown_background();
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(&error),
+    }
+}
+
+fn failed(error: &Error) -> ExitCode {
+    Report::new(Redactor::default()).error(error);
+    ExitCode::from(error.kind().exit_code())
+}
+
+/// A session, and the sandbox behind it when one was asked for.
+async fn open(common: &Common, around: &Surroundings) -> Result<(Session, Option<Sandbox>)> {
+    let mut variables = around.variables.clone();
+    let sandbox = match common.sandbox {
+        true => Some(start_sandbox(0).await?),
+        false => None,
+    };
+    for (name, value) in sandbox.iter().flat_map(Sandbox::environment) {
+        variables.insert(name.to_owned(), value);
+    }
+    let mut settings = Settings { strict: common.strict, ..Settings::default() };
+    settings.max_requests = common.max_requests.unwrap_or(settings.max_requests);
+    let notices = Notices::new(|text| {
+        let _ = writeln!(std::io::stderr(), "note: {text}");
+    });
+    let options = SessionOptions { registries: common.registry.clone(), variables, settings, notices };
+    Ok((Session::new(options)?, sandbox))
+}
+
+async fn start_sandbox(port: u16) -> Result<Sandbox> {
+    let options = sandbox::Options { port, ..sandbox::Options::default() };
+    Sandbox::start(options).await.map_err(|e| {
+        Error::new(Kind::Network, format!("the sandbox cannot listen on 127.0.0.1:{port}: {e}"))
+            .hint("another port may be free: --port 0 takes any")
+            .caused_by(e)
+    })
+}
+
+async fn serve(port: u16) -> Result<()> {
+    let sandbox = start_sandbox(port).await?;
+    let report = Report::new(Redactor::default());
+    report.line(Sandbox::notice());
+    for (name, value) in sandbox.environment() {
+        report.line(&format!("export {name}={value}"));
+    }
+    tokio::select! {
+        () = sandbox.wait() => Ok(()),
+        _ = tokio::signal::ctrl_c() => Ok(()),
+    }
+}
+
+fn runner<'a>(session: &'a Session, common: &Common, width: Option<usize>) -> Runner<'a> {
+    let print = Options { width, ..Options::new(common.output) };
+    let report = Report::new(session.redactor().clone());
+    Runner { session, print, report, timing: common.timing, verbose: common.verbose }
+}
+
+async fn run_exec(exec: &Exec, common: &Common, around: Surroundings) -> Result<()> {
+    let texts = texts(exec)?;
+    let (session, _sandbox) = open(common, &around).await?;
+    let mut runner = runner(&session, common, around.width);
+    if common.sandbox {
+        runner.report.note("answered by the sandbox, a simulation inside this program; nothing real is read or changed");
+    }
+    let result = match &common.file {
+        None => run_all(&runner, &texts, &mut std::io::stdout()).await,
+        Some(path) => {
+            runner.print.width = None;
+            let mut target = Target::create(path)?;
+            match run_all(&runner, &texts, &mut target).await {
+                Ok(()) => target.commit(),
+                Err(error) => Err(error),
+            }
+        }
+    };
+    result.map_err(|error| error.redacted(session.redactor()))
+}
+
+async fn run_all(runner: &Runner<'_>, texts: &[(Option<String>, String)], to: &mut dyn Write) -> Result<()> {
+    for (file, text) in texts {
+        if runner.text(text, file.as_deref(), to).await? == Goes::Unread {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// The statements to run, with the name of the file they are from.
+fn texts(exec: &Exec) -> Result<Vec<(Option<String>, String)>> {
+    let mut texts: Vec<(Option<String>, String)> = exec.sql.iter().map(|sql| (None, sql.clone())).collect();
+    for path in &exec.input {
+        texts.push((Some(path.display().to_string()), read(path)?));
+    }
+    if texts.is_empty() {
+        return Err(Error::new(Kind::Usage, "there is nothing to run")
+            .hint("weir exec \"SELECT 1\", weir exec -i script.sql, or weir exec -i - for standard input"));
+    }
+    Ok(texts)
+}
+
+fn read(path: &Path) -> Result<String> {
+    let mut bytes = Vec::new();
+    let read = if path == Path::new("-") {
+        std::io::stdin().read_to_end(&mut bytes).map(drop)
+    } else {
+        std::fs::read(path).map(|read| bytes = read)
+    };
+    let name = path.display();
+    read.map_err(|e| Error::new(Kind::Usage, format!("{name} cannot be read: {e}")).caused_by(e))?;
+    let text = String::from_utf8(bytes)
+        .map_err(|e| Error::new(Kind::Usage, format!("{name} is not UTF-8")).caused_by(e))?;
+    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
+}
+
+fn run_shell(runtime: &tokio::runtime::Runtime, common: &Common, around: Surroundings) -> Result<()> {
+    let (session, _sandbox) = runtime.block_on(open(common, &around))?;
+    let mut runner = runner(&session, common, around.width);
+    runner.timing = true;
+    if common.output == Format::Table && around.width.is_some() {
+        runner.print.max_rows = Some(repl::MOST_ROWS);
+    }
+    if common.file.is_some() {
+        return Err(Error::new(Kind::Usage, "-f is for exec").hint("weir exec -f FILE \"...\""));
+    }
+    if common.sandbox {
+        runner.report.line(Sandbox::notice());
+    }
+    repl::run(runtime, &runner, around.history.as_deref())
+}

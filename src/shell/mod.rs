@@ -1,0 +1,11 @@
+//! Floor 4, the doors for people and scripts: arguments, scripts, the interactive shell.
+//! Knows session, output and sql; nothing of plans, requests or documents.
+
+mod args;
+mod command;
+mod history;
+mod repl;
+mod report;
+mod script;
+
+pub use command::main;

@@ -1,0 +1,58 @@
+//! All talk goes to standard error: errors with place and hint, warnings, what a statement cost.
+//! Data never does.
+
+use std::io::Write;
+
+use crate::error::Error;
+use crate::session::Record;
+use crate::secret::Redactor;
+
+/// Says something, secrets masked.
+#[derive(Debug, Clone)]
+pub struct Report {
+    redactor: Redactor,
+}
+
+impl Report {
+    pub fn new(redactor: Redactor) -> Report {
+        Report { redactor }
+    }
+
+    /// `error: file:line:column: what` and, on a line of its own, `hint: what to do`.
+    pub fn error(&self, error: &Error) {
+        self.line(&format!("error: {error}"));
+        if let Some(hint) = error.hint_text() {
+            self.line(&format!("hint: {hint}"));
+        }
+    }
+
+    pub fn warning(&self, text: &str) {
+        self.line(&format!("warning: {text}"));
+    }
+
+    pub fn note(&self, text: &str) {
+        self.line(&format!("note: {text}"));
+    }
+
+    /// One request, as `-v` lists it.
+    pub fn request(&self, record: &Record) {
+        let outcome = match (&record.status, &record.error) {
+            (_, Some(error)) => error.clone(),
+            (Some(status), None) => status.to_string(),
+            (None, None) => "no answer".to_owned(),
+        };
+        let attempts = if record.attempts > 1 { format!(", {} attempts", record.attempts) } else { String::new() };
+        let millis = record.taken.as_millis();
+        self.line(&format!(
+            "  {} {}: {outcome}, {} B, {millis} ms{attempts}",
+            record.verb.as_str(),
+            record.url,
+            record.bytes
+        ));
+    }
+
+    /// A closed standard error is nothing to fail for.
+    pub fn line(&self, text: &str) {
+        let _ = writeln!(std::io::stderr(), "{}", self.redactor.clean(text));
+    }
+}

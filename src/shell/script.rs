@@ -1,0 +1,156 @@
+//! Runs statements one after the other and prints what they answer. The first that fails ends a script.
+
+use std::io::Write;
+use std::panic::AssertUnwindSafe;
+
+use futures::{FutureExt, StreamExt};
+
+use super::report::Report;
+use crate::error::{Error, Kind, Place, Result};
+use crate::output::{Flow, Options, Printed, Printer};
+use crate::session::{Answer, Session};
+use crate::sql::{self, Piece, Statement};
+
+/// How statements are run.
+pub struct Runner<'a> {
+    pub session: &'a Session,
+    pub print: Options,
+    pub report: Report,
+    /// Say what each statement cost.
+    pub timing: bool,
+    /// List each statement's requests.
+    pub verbose: bool,
+}
+
+/// Whether the script should go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Goes {
+    On,
+    /// The reader of the results has gone.
+    Unread,
+}
+
+impl Runner<'_> {
+    /// Runs the statements of `text`. `file` is its name for errors.
+    pub async fn text(&self, text: &str, file: Option<&str>, to: &mut dyn Write) -> Result<Goes> {
+        let named = |error: Error| {
+            error.map_place(|place| place.map(|p| Place { file: file.map(str::to_owned).or(p.file), ..p }))
+        };
+        // Every statement is read before the first is run: a slip in the last line of a script changes nothing.
+        let pieces = sql::split(text).map_err(named)?;
+        let mut statements = Vec::with_capacity(pieces.len());
+        for piece in &pieces {
+            statements.push(sql::parse(&piece.text).map_err(|e| named(piece.locate(e)))?);
+        }
+        for (piece, statement) in pieces.iter().zip(statements) {
+            match self.statement(statement, to).await.map_err(|e| named(piece.locate(e)))? {
+                Goes::On => {}
+                Goes::Unread => return Ok(Goes::Unread),
+            }
+        }
+        Ok(Goes::On)
+    }
+
+    /// Parses and runs one statement.
+    pub async fn piece(&self, piece: &Piece, to: &mut dyn Write) -> Result<Goes> {
+        let statement = sql::parse(&piece.text).map_err(|e| piece.locate(e))?;
+        self.statement(statement, to).await.map_err(|e| piece.locate(e))
+    }
+
+    /// Runs one statement. Ctrl-C drops a read; a write starts no further call and ends by itself.
+    async fn statement(&self, statement: Statement, to: &mut dyn Write) -> Result<Goes> {
+        let writes = matches!(statement, Statement::Insert(_) | Statement::Exec(_));
+        let run = AssertUnwindSafe(self.run(statement, to)).catch_unwind();
+        tokio::pin!(run);
+        let mut presses = 0;
+        loop {
+            tokio::select! {
+                done = &mut run => return done.unwrap_or_else(|_| Err(Error::new(
+                    Kind::Internal,
+                    "the statement ran into a defect of weir",
+                ).hint("please report it with the statement; -v shows its requests"))),
+                _ = tokio::signal::ctrl_c() => {
+                    presses += 1;
+                    if !writes || presses > 1 {
+                        return Err(interrupted(writes));
+                    }
+                    self.session.interrupt();
+                    self.report.note("waiting for the request under way; Ctrl-C again leaves it");
+                }
+            }
+        }
+    }
+
+    async fn run(&self, statement: Statement, to: &mut dyn Write) -> Result<Goes> {
+        let mut answer = self.session.execute(statement).await?;
+        let printed = match answer.rows.take() {
+            None => None,
+            Some(rows) => {
+                let mut rows = rows;
+                let mut printer = Printer::new(&self.print, rows.schema(), &mut *to);
+                let mut flow = Flow::More;
+                let mut failure = None;
+                while let Some(batch) = rows.next().await {
+                    match batch.and_then(|batch| printer.write(&batch)) {
+                        Ok(Flow::More) => {}
+                        Ok(Flow::Closed) => {
+                            flow = Flow::Closed;
+                            break;
+                        }
+                        Err(error) => {
+                            failure = Some(error);
+                            break;
+                        }
+                    }
+                }
+                drop(rows);
+                if let Some(error) = failure {
+                    printer.abort();
+                    self.close(&answer, None);
+                    return Err(error);
+                }
+                let printed = printer.finish()?;
+                if flow == Flow::Closed || printed.flow == Flow::Closed {
+                    return Ok(Goes::Unread);
+                }
+                Some(printed)
+            }
+        };
+        self.close(&answer, printed);
+        answer.check_complete()?;
+        Ok(Goes::On)
+    }
+
+    /// Warnings, requests and cost, after the rows.
+    fn close(&self, answer: &Answer, printed: Option<Printed>) {
+        let summary = self.session.close(answer);
+        for warning in &summary.warnings {
+            self.report.warning(warning);
+        }
+        if let Some(message) = &answer.message {
+            self.report.line(message);
+        }
+        if let Some(printed) = printed {
+            if printed.hidden_rows > 0 {
+                let shown = printed.rows - printed.hidden_rows;
+                self.report.line(&format!("showing {shown} of {} rows", printed.rows));
+            }
+            if printed.hidden_columns > 0 {
+                self.report.line(&format!("{} more columns do not fit; -o json shows them", printed.hidden_columns));
+            }
+        }
+        if self.verbose {
+            for record in self.session.log().records().iter().filter(|r| r.statement == summary.statement) {
+                self.report.request(record);
+            }
+        }
+        if self.timing {
+            self.report.line(&summary.line(printed.map_or(0, |p| p.rows)));
+        }
+    }
+}
+
+fn interrupted(writes: bool) -> Error {
+    let error = Error::new(Kind::Interrupted, "interrupted");
+    if writes { error.hint("the last request may have taken effect") } else { error }
+}
