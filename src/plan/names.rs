@@ -203,7 +203,10 @@ impl Tables<'_> {
         let parts = idents(name);
         if let [only] = parts.as_slice() {
             let is_cte = self.ctes.iter().flatten().any(|cte| *cte == folded(only));
-            self.found.files |= is_file(only);
+            if is_file(only) {
+                self.found.files = true;
+                check_file(only)?;
+            }
             if is_cte || is_file(only) {
                 return Ok(());
             }
@@ -228,6 +231,19 @@ impl Tables<'_> {
 /// A file: quoted, or with a path's marks in its name.
 fn is_file(ident: &Ident) -> bool {
     ident.quote_style.is_some() && ident.value.contains(['.', '/'])
+}
+
+/// A slip in a file's name should not read as a slip in a table's.
+fn check_file(ident: &Ident) -> Result<()> {
+    let name = &ident.value;
+    if name.contains("://") || name.contains(['*', '?', '[']) || std::path::Path::new(name).exists() {
+        return Ok(());
+    }
+    Err(at(
+        Error::statement(format!("there is no file `{name}`"))
+            .hint("names of files are relative to the folder that weir was started in"),
+        Some(ident),
+    ))
 }
 
 impl VisitorMut for Tables<'_> {

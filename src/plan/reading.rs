@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use datafusion::common::ScalarValue;
 use datafusion::logical_expr::Expr;
 use serde_json::Value;
 
@@ -45,6 +46,11 @@ pub fn plan(
     filters: &[Expr],
     default: &dyn Fn(&Parameter) -> Option<String>,
 ) -> Result<Reading> {
+    if filters.iter().any(never) {
+        let method = resource.methods_of(Verb::Select).next();
+        let method = method.ok_or_else(|| no_select(resource))?.clone();
+        return Ok(Reading { method, sets: Vec::new(), exact: Vec::new(), notes: Vec::new() });
+    }
     let terms: Vec<Option<Term>> = filters.iter().map(term).collect();
     let given: Vec<&str> = terms
         .iter()
@@ -61,6 +67,16 @@ pub fn plan(
     }
     let Planner { exact, notes, .. } = planner;
     Ok(Reading { method, sets, exact, notes })
+}
+
+/// A filter that the engine has found to hold for no row.
+fn never(filter: &Expr) -> bool {
+    matches!(filter, Expr::Literal(ScalarValue::Boolean(Some(false) | None) | ScalarValue::Null, _))
+}
+
+fn no_select(resource: &Resource) -> Error {
+    Error::statement(format!("{} does not support SELECT", resource.full_name()))
+        .hint(format!("SHOW METHODS IN {} lists what it supports", resource.full_name()))
 }
 
 struct Planner<'a> {

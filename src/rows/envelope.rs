@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde::Deserializer;
-use serde::de::{Deserialize, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserialize, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::error::{Error, Kind, Result};
@@ -180,12 +180,6 @@ impl<'de> Deserialize<'de> for Key<'de> {
     }
 }
 
-/// The number of elements of an array.
-#[must_use]
-pub fn count(array: &RawValue) -> u64 {
-    serde_json::from_str::<Vec<IgnoredAny>>(array.get()).map_or(0, |items| items.len() as u64)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -198,7 +192,7 @@ mod tests {
     fn rows_are_at_the_first_path_that_is_there() {
         let paths = [path("$.result.items"), path("$.result")];
         let kind = |body: &str| match Envelope::parse(body.as_bytes()).unwrap().rows(&paths) {
-            Ok(Rows::Array(raw)) => format!("array {}", count(raw)),
+            Ok(Rows::Array(raw)) => format!("array {}", raw.get().split(',').count()),
             Ok(Rows::One(raw)) => format!("one {}", raw.get()),
             Ok(Rows::None) => "none".to_owned(),
             Err(e) => e.to_string(),

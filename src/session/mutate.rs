@@ -146,21 +146,39 @@ impl Session {
             values = argument_rows(vec![batch.clone()], batch.num_columns())?.pop().unwrap_or_default();
         }
         let json = if has_json { values.pop().map(|v| body_of(&whole, v)).transpose()? } else { None };
+        self.check_required(run, (&resource, &method), &names, json.as_ref())?;
         let values = names.into_iter().zip(values).collect();
         let planned = self.call_of(run, &resource, &method, (values, json))?;
-        self.check_required(&whole, &method, &planned)?;
         Ok(Write { resource, method, calls: vec![planned] })
     }
 
     /// What a method cannot do without, of the body too.
-    fn check_required(&self, whole: &str, method: &Method, planned: &Planned) -> Result<()> {
-        let has = |name: &str| match takes(method, name) {
-            Some(Choice::Body(field)) => planned.call.body.as_ref().is_some_and(|b| b.get(&field.wire).is_some()),
-            _ => planned.sent.iter().any(|(sent, _)| sent == name),
+    fn check_required(
+        &self,
+        run: &Run,
+        (resource, method): (&Resource, &Method),
+        names: &[String],
+        json: Option<&Map<String, Value>>,
+    ) -> Result<()> {
+        let given = |name: &str| {
+            names.iter().any(|n| match takes(method, n) {
+                Some(Choice::Parameter(p)) => p.name == name,
+                Some(Choice::Body(f)) => f.name == name,
+                None => false,
+            })
         };
-        let lacking: Vec<&str> = required(method).filter(|name| !has(name)).collect();
+        let supplied = |name: &str| match takes(method, name) {
+            Some(Choice::Parameter(p)) => run.context.default_of(resource, p).is_some(),
+            Some(Choice::Body(f)) => json.is_some_and(|j| j.contains_key(&f.wire)),
+            None => false,
+        };
+        let lacking: Vec<&str> = required(method).filter(|name| !given(name) && !supplied(name)).collect();
         let Some(first) = lacking.first() else { return Ok(()) };
-        Err(Error::statement(format!("{whole} needs {}", lacking.join(" and "))).hint(format!("add @{first} = '...'")))
+        let variable = method.parameters.iter().find(|p| p.name == *first).and_then(|p| p.variable.as_ref());
+        let or = variable.map(|v| format!(", or set the environment variable {v}")).unwrap_or_default();
+        let whole = format!("{}.{}", resource.full_name(), method.name);
+        Err(Error::statement(format!("{whole} needs {}", lacking.join(" and ")))
+            .hint(format!("add @{first} = '...'{or}; DESCRIBE METHOD {whole} lists what it takes")))
     }
 
     /// The call of one row, every value fitted and the request prepared. `json` is a body given whole.
@@ -201,9 +219,6 @@ impl Session {
                 let value = self.fitted(run, &parameter.name, Value::String(text), &parameter.shape)?;
                 sent.push((parameter.name.clone(), value.clone()));
                 arguments.push((parameter.wire.clone(), value));
-            } else if resource.verb_of(&method.name) == Verb::Exec || parameter.required {
-                return Err(Error::statement(format!("{whole} needs {}", parameter.name))
-                    .hint(missing_hint(parameter.variable.as_deref(), &parameter.name)));
             }
         }
         let mut call = Call::new(method.clone(), arguments);
@@ -284,13 +299,6 @@ fn undone(error: Error, done: usize, all: usize) -> Error {
         told = told.hint(hint);
     }
     told.caused_by(error)
-}
-
-fn missing_hint(variable: Option<&str>, name: &str) -> String {
-    match variable {
-        Some(variable) => format!("give {name}, or set the environment variable {variable}"),
-        None => format!("give {name}"),
-    }
 }
 
 /// The spelling of a column that some method of the verb takes: as it was typed, or as the engine folds it.

@@ -243,14 +243,14 @@ fn templates(resource: &Resource, columns: &[Ident], required_only: bool) -> Res
         } else if required_only {
             names.retain(|n| needs.contains(n));
         }
-        let values: Vec<String> = names.iter().map(|n| format!("  {}", placeholder(method, n))).collect();
+        let values: Vec<String> = names.iter().map(|n| placeholder(method, n)).collect();
         let returning: Vec<&str> = method.answer.envelope.iter().map(|c| c.name.as_str()).collect();
         let returning = if returning.is_empty() { vec!["*"] } else { returning };
         texts.push(format!(
-            "INSERT INTO {full} (\n  {}\n)\nSELECT\n{}\nRETURNING\n  {}\n;",
-            names.join(",\n  "),
-            values.join(",\n"),
-            returning.join(",\n  ")
+            "INSERT INTO {full} ({}) SELECT {} RETURNING {};",
+            names.join(", "),
+            values.join(", "),
+            returning.join(", ")
         ));
     }
     if texts.is_empty() {
