@@ -26,6 +26,6 @@ pub use exchange::{Budget, Exchange, Notices};
 pub use log::{Record, RequestLog, Totals};
 pub use page::{PageFacts, PageRequest, next_link, same_origin};
 pub use paging::{Completeness, Next, Pager};
-pub use reply::{Reply, may_have_taken_effect, no_rows, success};
+pub use reply::{Reply, may_have_taken_effect, no_rows, refused, success};
 pub use retry::Policy;
 pub use transport::Timeouts;

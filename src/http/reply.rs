@@ -79,7 +79,7 @@ pub fn may_have_taken_effect(error: &Error) -> bool {
 /// When the API refused (by status, or by its own word for success), or sent what the document does not declare.
 pub fn success(exchange: &Exchange, method: &Method, reply: &Reply) -> Result<Option<Value>> {
     if !(200..300).contains(&reply.status) {
-        return Err(refusal(exchange, method, reply));
+        return Err(refused(exchange, method, reply));
     }
     if reply.status == 204 || reply.body.iter().all(u8::is_ascii_whitespace) || method.http == HttpVerb::Head {
         return Ok(None);
@@ -89,8 +89,8 @@ pub fn success(exchange: &Exchange, method: &Method, reply: &Reply) -> Result<Op
         return Ok(Some(Value::String(String::from_utf8_lossy(&reply.body).into_owned())));
     }
     let value: Value = serde_json::from_slice(&reply.body).map_err(|error| unreadable(reply, &error))?;
-    let refused = exchange.access.success.as_ref().and_then(|path| path.find(&value)) == Some(&Value::Bool(false));
-    if refused { Err(refusal(exchange, method, reply)) } else { Ok(Some(value)) }
+    let denied = exchange.access.success.as_ref().and_then(|path| path.find(&value)) == Some(&Value::Bool(false));
+    if denied { Err(refused(exchange, method, reply)) } else { Ok(Some(value)) }
 }
 
 /// Whether this answer says "no rows": a 404 in the product's own words, with none of the codes that mean something
@@ -165,7 +165,8 @@ impl fmt::Display for Complaint {
     }
 }
 
-fn refusal(exchange: &Exchange, method: &Method, reply: &Reply) -> Error {
+/// The error for an answer that refuses, in the API's own words where it has some.
+pub fn refused(exchange: &Exchange, method: &Method, reply: &Reply) -> Error {
     let access = &exchange.access;
     let body = reply.json();
     let complaints = body.as_ref().map(|value| shaped(access, value)).unwrap_or_default();

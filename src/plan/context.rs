@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use datafusion::execution::context::SessionConfig;
 
+use super::answers::Answers;
 use crate::error::{Error, Kind, Result};
 use crate::http::{Budget, Client, Credentials, Exchange, Notices};
 use crate::registry::{Parameter, Registry, Resource};
@@ -130,6 +131,8 @@ pub struct StatementContext {
     pub budget: Budget,
     /// Told at once, while the statement runs.
     pub notices: Notices,
+    /// Answers that equal requests of the statement share.
+    pub answers: Answers,
     /// One for each provider that was asked so far.
     pub exchanges: Mutex<HashMap<String, Arc<Exchange>>>,
 }

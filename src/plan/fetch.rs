@@ -33,6 +33,8 @@ pub struct Fetch {
     pub columns: Vec<Column>,
     /// How many of `columns` are the output.
     pub output: usize,
+    /// Which of `columns` tell one row from another, where the list comes in pages; rows that come twice are dropped.
+    pub key: Vec<usize>,
     /// Filters that the rows must pass here.
     pub predicates: Vec<Arc<dyn PhysicalExpr>>,
     /// Every filter with what became of it, for EXPLAIN.
@@ -184,7 +186,7 @@ impl ExecutionPlan for FetchExec {
 
     fn execute(&self, _: usize, task: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let context = StatementContext::of(task.session_config()).map_err(wrap)?;
-        let pages = Pages::new(self.fetch.clone(), self.limit, context);
+        let pages = Pages::new(self.fetch.clone(), self.limit, context).map_err(wrap)?;
         let stream = futures::stream::try_unfold(pages, |mut pages| async {
             let batch = pages.next().await.map_err(wrap)?;
             Ok(batch.map(|batch| (batch, pages)))

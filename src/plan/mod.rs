@@ -1,6 +1,8 @@
 //! Floor 2: the only floor that extends DataFusion. Resources as tables, scans as requests, names and filters.
 //! Knows registry, http and rows; no session, no output, no shell.
 
+mod answers;
+mod ask;
 mod catalog;
 mod context;
 mod errors;
@@ -14,6 +16,7 @@ mod spelling;
 mod system;
 mod table;
 
+pub use answers::Answers;
 pub use catalog::{Catalogs, Shown};
 pub use context::{Defaults, StatementContext, Warnings};
 pub use errors::{subject, unwrap, wrap};

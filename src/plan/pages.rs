@@ -1,124 +1,176 @@
-//! The pages of a scan, one after the other: asks, decodes, filters, and stops when enough rows have come.
-//! One batch a page. Knows the description of the scan and the statement's context; plans nothing.
+//! The pages of a scan in their order: asks for several at a time, drops rows that a moving list repeats, filters, and
+//! stops when enough rows have come. One batch a page. Dropping it ends every request under way.
 
+use std::collections::{HashSet, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 
-use arrow::array::{BooleanArray, RecordBatch};
+use arrow::array::{Array, BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use datafusion::common::runtime::SpawnedTask;
 use datafusion::physical_expr::PhysicalExpr;
 
+use super::ask::{self, Page, in_table};
 use super::context::StatementContext;
 use super::errors::unwrap;
 use super::fetch::Fetch;
-use super::reading::ParameterSet;
 use crate::error::{Error, Kind, Result};
-use crate::http::{Completeness, Next, PageFacts, PageRequest, Pager, Reply, next_link, no_rows, success};
-use crate::registry::{Column, Paging, PagingStyle};
-use crate::rows::{Decoded, Decoder, Envelope};
+use crate::http::{Completeness, Next, PageRequest, Pager};
+use crate::rows::{Decoder, schema};
 
 /// A scan under way.
 pub struct Pages {
     fetch: Arc<Fetch>,
     context: Arc<StatementContext>,
-    decoder: Decoder,
-    paging: Paging,
+    decoder: Arc<Decoder>,
     /// Rows still wanted.
     left: Option<usize>,
-    /// The parameter set that is being read.
+    /// Requests at the same time. Under a limit it grows from one, lest pages travel that nobody needs.
+    window: usize,
+    widest: usize,
+    /// Pages in the order of their rows; those at the front are under way.
+    queue: VecDeque<Item>,
+    /// The next parameter set to begin.
+    next_set: usize,
+    lists: Vec<Option<List>>,
+}
+
+struct Item {
     set: usize,
-    /// Where its list stands; None before its first page.
-    list: Option<(Pager, PageRequest)>,
+    request: PageRequest,
+    beside: bool,
+    task: Option<SpawnedTask<Result<Page>>>,
+}
+
+/// Where the list of one parameter set stands.
+struct List {
+    pager: Pager,
+    /// Pages asked for beside each other that have not come yet.
+    beside: usize,
+    /// All rows so far.
+    rows: u64,
+    /// The total that the first page told.
+    total: Option<u64>,
+    seen: HashSet<String>,
+    repeated: u64,
+    moved: bool,
 }
 
 impl Pages {
     /// Nothing is sent before [`Pages::next`].
-    pub fn new(fetch: Arc<Fetch>, limit: Option<usize>, context: Arc<StatementContext>) -> Self {
-        let decoder = Decoder::new(fetch.columns.clone());
-        let paging = fetch.paging();
-        Pages { fetch, context, decoder, paging, left: limit, set: 0, list: None }
+    pub fn new(fetch: Arc<Fetch>, limit: Option<usize>, context: Arc<StatementContext>) -> Result<Self> {
+        let widest = context.registry.provider(&fetch.resource.provider)?.access.concurrent.max(1);
+        let lists = fetch.sets.iter().map(|_| None).collect();
+        let decoder = Arc::new(Decoder::new(fetch.columns.clone()));
+        let window = if limit.is_some() { 1 } else { widest };
+        Ok(Pages { fetch, context, decoder, left: limit, window, widest, queue: VecDeque::new(), next_set: 0, lists })
     }
 
     /// The next batch of rows; None at the end.
     pub async fn next(&mut self) -> Result<Option<RecordBatch>> {
-        while self.left != Some(0) && self.set < self.fetch.sets.len() {
-            let batch = self.page().await?;
+        while self.left != Some(0) {
+            self.fill();
+            let Some(mut item) = self.queue.pop_front() else { return Ok(None) };
+            let Some(task) = item.task.take() else {
+                return Err(Error::new(Kind::Internal, "a page was not asked for"));
+            };
+            let page = task.join().await.map_err(|e| Error::new(Kind::Internal, format!("a worker failed: {e}")))??;
+            let batch = self.arrived(&item, page)?;
+            if self.left.is_some() {
+                self.window = (self.window * 2).min(self.widest);
+            }
             if batch.num_rows() > 0 {
                 return Ok(Some(batch));
             }
         }
+        self.queue.clear();
         Ok(None)
     }
 
-    /// Reads one page and moves on to what follows it.
-    async fn page(&mut self) -> Result<RecordBatch> {
-        let (mut pager, request) = self.list.take().unwrap_or_else(|| {
-            let pager = Pager::new(&self.paging, self.wanted());
-            let first = pager.first();
-            (pager, first)
-        });
+    /// Begins as many requests as may travel at the same time.
+    fn fill(&mut self) {
+        while self.queue.len() < self.window && self.next_set < self.fetch.sets.len() {
+            let pager = Pager::new(&self.fetch.paging(), self.fetch.wanted(self.left));
+            let request = pager.first();
+            let list = List {
+                pager,
+                beside: 0,
+                rows: 0,
+                total: None,
+                seen: HashSet::new(),
+                repeated: 0,
+                moved: false,
+            };
+            self.lists[self.next_set] = Some(list);
+            self.queue.push_back(Item { set: self.next_set, request, beside: false, task: None });
+            self.next_set += 1;
+        }
+        for item in self.queue.iter_mut().take(self.window).filter(|item| item.task.is_none()) {
+            let (fetch, decoder, context) = (self.fetch.clone(), self.decoder.clone(), self.context.clone());
+            let request = (item.set, item.request.clone());
+            item.task = Some(SpawnedTask::spawn(ask::page(context, fetch, decoder, request)));
+        }
+    }
+
+    /// Takes a page into account, and gives what is left of its rows.
+    fn arrived(&mut self, item: &Item, page: Page) -> Result<RecordBatch> {
+        let Page { mut batch, mut facts, absent } = page;
         let fetch = self.fetch.clone();
-        let (set, check) = &fetch.sets[self.set];
-        let exchange = self.context.exchange(&fetch.resource.provider)?;
-        let call = fetch.call(set).with_page(request);
-        let reply = self.context.client.send(&exchange, &call).await?;
-        if fetch.method.not_found.as_ref().is_some_and(|rule| no_rows(rule, &exchange.access, &reply)) {
-            self.set += 1;
-            return Ok(RecordBatch::new_empty(crate::rows::schema(&fetch.columns[..fetch.output])));
+        if absent {
+            return Ok(RecordBatch::new_empty(schema(&fetch.columns[..fetch.output])));
         }
-        success(&exchange, &fetch.method, &reply)?;
-        let (decoded, facts) = self.decode(&reply, set)?;
-        for misfit in decoded.misfits {
-            self.context.warnings.add_misfit(&fetch.resource.full_name(), misfit);
+        let list = self.lists[item.set].as_mut().ok_or_else(|| Error::new(Kind::Internal, "a page of no list"))?;
+        list.rows += facts.rows;
+        list.moved |= list.total.is_some() && facts.total.is_some() && list.total != facts.total;
+        list.total = list.total.or(facts.total);
+        if !fetch.key.is_empty() {
+            batch = list.fresh(&batch, &fetch.key)?;
+            facts.fresh = batch.num_rows() as u64;
         }
-        match pager.after(&facts).map_err(|e| in_table(e, &fetch))? {
-            Next::Page(request) => self.list = Some((pager, request)),
-            Next::End(completeness) => {
-                if let Completeness::MayBeCut(why) = completeness {
-                    self.context.warnings.add_incomplete(format!("{}: {why}", fetch.resource.full_name()));
+        let ended = if item.beside {
+            list.pager.beside(&facts).map_err(|e| in_table(e, &fetch.resource))?;
+            list.beside -= 1;
+            (list.beside == 0).then(|| list.pager.finish(list.rows)).transpose()
+        } else {
+            match list.pager.after(&facts) {
+                Err(error) => Err(error),
+                Ok(Next::End(completeness)) => Ok(Some(completeness)),
+                Ok(Next::Page(request)) => {
+                    let rest = list.pager.remaining_pages().filter(|rest| !rest.is_empty());
+                    let beside = rest.is_some();
+                    let requests = rest.unwrap_or_else(|| vec![request]);
+                    list.beside = if beside { requests.len() } else { 0 };
+                    for request in requests.into_iter().rev() {
+                        self.queue.push_front(Item { set: item.set, request, beside, task: None });
+                    }
+                    Ok(None)
                 }
-                self.set += 1;
             }
+        };
+        if let Some(completeness) = ended.map_err(|e| in_table(e, &fetch.resource))? {
+            self.tell(item.set, completeness);
         }
-        self.finish(decoded.batch, check.as_ref())
+        self.finish(batch, fetch.sets[item.set].1.as_ref())
     }
 
-    fn wanted(&self) -> Option<u64> {
-        self.fetch.wanted(self.left)
-    }
-
-    fn decode(&self, reply: &Reply, set: &ParameterSet) -> Result<(Decoded, PageFacts)> {
-        let fetch = &self.fetch;
-        let envelope = Envelope::parse(&reply.body).map_err(|e| in_table(e, fetch))?;
-        let rows = envelope.rows(&fetch.method.answer.rows).map_err(|e| in_table(e, fetch))?;
-        let echo = |column: &Column| {
-            let value = set.echo.iter().find(|(name, _)| *name == column.name).map(|(_, value)| value)?;
-            Some(value.to_string())
-        };
-        let decoded = self.decoder.decode(&rows, &echo).map_err(|e| in_table(e, fetch))?;
-        let paging = &self.paging;
-        let (cursor, next_url) = match &paging.style {
-            PagingStyle::Cursor { next, .. } => (envelope.text_at(next), None),
-            PagingStyle::NextUrl { next } => (None, envelope.text_at(next)),
-            _ => (None, None),
-        };
-        let last_value = match &paging.style {
-            PagingStyle::Keyset { field, .. } => rows.last_text(field),
-            _ => None,
-        };
-        let count = decoded.batch.num_rows() as u64;
-        let facts = PageFacts {
-            rows: count,
-            fresh: count,
-            total: envelope.number_at(&paging.total),
-            total_pages: envelope.number_at(&paging.total_pages),
-            cursor,
-            next_url,
-            link: reply.link.as_deref().and_then(next_link),
-            first_row: decoded.first_row,
-            last_value,
-        };
-        Ok((decoded, facts))
+    /// What a list that has ended leaves to say.
+    fn tell(&self, set: usize, completeness: Completeness) {
+        let (table, warnings) = (self.fetch.resource.full_name(), &self.context.warnings);
+        if let Completeness::MayBeCut(why) = completeness {
+            warnings.add_incomplete(format!("{table}: {why}"));
+        }
+        let Some(list) = &self.lists[set] else { return };
+        if list.repeated > 0 {
+            let rows = if list.repeated == 1 { "1 row" } else { &format!("{} rows", list.repeated) };
+            warnings.add_incomplete(format!(
+                "{table}: {rows} came twice and counted once: the list changed while it was read, and others may be missing"
+            ));
+        } else if list.moved {
+            warnings.add_incomplete(format!(
+                "{table}: the API's total changed while the list was read; rows may be missing"
+            ));
+        }
     }
 
     /// Filters, cuts at the limit, and drops the columns that only filters needed.
@@ -138,7 +190,31 @@ impl Pages {
     }
 }
 
-fn filtered(batch: &RecordBatch, predicate: &Arc<dyn PhysicalExpr>) -> Result<RecordBatch> {
+impl List {
+    /// The rows of `batch` whose key has not come before.
+    fn fresh(&mut self, batch: &RecordBatch, key: &[usize]) -> Result<RecordBatch> {
+        let options = FormatOptions::default();
+        let columns: Vec<&dyn Array> = key.iter().map(|i| batch.column(*i).as_ref()).collect();
+        let formatters = columns.iter().map(|c| ArrayFormatter::try_new(*c, &options));
+        let formatters = formatters.collect::<Result<Vec<_>, _>>().map_err(internal)?;
+        let mut keep = Vec::with_capacity(batch.num_rows());
+        for row in 0..batch.num_rows() {
+            // A row without its key cannot be told from others: it stays.
+            let whole = columns.iter().all(|c| !c.is_null(row));
+            let text = formatters.iter().map(|f| f.value(row).to_string()).collect::<Vec<_>>().join("\u{1f}");
+            keep.push(!whole || self.seen.insert(text));
+        }
+        let repeated = keep.iter().filter(|k| !**k).count();
+        if repeated == 0 {
+            return Ok(batch.clone());
+        }
+        self.repeated += repeated as u64;
+        filter_record_batch(batch, &BooleanArray::from(keep)).map_err(internal)
+    }
+}
+
+/// The rows that `predicate` holds for.
+pub fn filtered(batch: &RecordBatch, predicate: &Arc<dyn PhysicalExpr>) -> Result<RecordBatch> {
     let value = predicate.evaluate(batch).and_then(|v| v.into_array(batch.num_rows())).map_err(unwrap)?;
     let keep = value
         .as_any()
@@ -149,15 +225,4 @@ fn filtered(batch: &RecordBatch, predicate: &Arc<dyn PhysicalExpr>) -> Result<Re
 
 fn internal(error: impl fmt::Display) -> Error {
     Error::new(Kind::Internal, format!("a batch could not be made: {error}"))
-}
-
-/// Says which table an error is about.
-fn in_table(error: Error, fetch: &Fetch) -> Error {
-    let name = fetch.resource.full_name();
-    let kind = error.kind();
-    let mut named = Error::new(kind, format!("{name}: {}", error.message()));
-    if let Some(hint) = error.hint_text() {
-        named = named.hint(hint);
-    }
-    named.caused_by(error)
 }

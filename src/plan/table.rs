@@ -17,7 +17,7 @@ use super::context::StatementContext;
 use super::errors::wrap;
 use super::fetch::{Fetch, FetchExec};
 use super::reading::{self, ParameterSet};
-use crate::registry::{Column, Kind, Resource};
+use crate::registry::{Column, Kind, PagingStyle, Resource};
 use crate::rows;
 
 /// A resource with the columns that a statement sees of it.
@@ -77,6 +77,17 @@ impl TableProvider for ResourceTable {
                 decoded.push(index);
             }
         }
+        let paged = reading.method.paging.as_ref().is_some_and(|p| p.style != PagingStyle::Whole);
+        let key_names: &[String] = if paged { &self.resource.key } else { &[] };
+        let mut key = Vec::with_capacity(key_names.len());
+        for name in key_names {
+            let index = self.schema.index_of(name)?;
+            let position = decoded.iter().position(|d| *d == index).unwrap_or_else(|| {
+                decoded.push(index);
+                decoded.len() - 1
+            });
+            key.push(position);
+        }
         let columns: Vec<Column> = decoded.iter().map(|i| self.columns[*i].clone()).collect();
         let schema = DFSchema::try_from(rows::schema(&columns).as_ref().clone())?;
         let physical = |expr: &Expr| session.create_physical_expr(expr.clone(), &schema);
@@ -94,6 +105,7 @@ impl TableProvider for ResourceTable {
             method: reading.method,
             columns,
             output: output.len(),
+            key,
             predicates,
             shown_filters: shown_filters(&self.resource, filters, &reading.notes),
             sets,

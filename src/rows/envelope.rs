@@ -47,6 +47,12 @@ impl<'a> Envelope<'a> {
         Ok(Envelope { whole, entries })
     }
 
+    /// Whether the whole answer is null.
+    #[must_use]
+    pub fn is_null(&self) -> bool {
+        self.whole.get() == "null"
+    }
+
     /// The value at `path`, where there is one.
     #[must_use]
     pub fn at(&self, path: &JsonPath) -> Option<&'a RawValue> {

@@ -25,7 +25,7 @@ pub use settings::Settings;
 use crate::error::{Error, Result};
 pub use crate::http::{Notices, Record};
 use crate::http::{Budget, Client, ClientOptions, RequestLog};
-use crate::plan::{Defaults, Names, StatementContext, Warnings};
+use crate::plan::{Answers, Defaults, Names, StatementContext, Warnings};
 use crate::registry::Registry;
 use crate::secret::Redactor;
 use crate::sql::{self, Statement};
@@ -162,6 +162,7 @@ impl Session {
             deadline: (!timeout.is_zero()).then(|| tokio::time::Instant::now() + timeout),
             budget: Budget::new(settings.max_requests),
             notices: self.notices.clone(),
+            answers: Answers::default(),
             exchanges: Mutex::default(),
         });
         Run { context, settings, started: Instant::now() }
