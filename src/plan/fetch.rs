@@ -8,11 +8,15 @@ use arrow::datatypes::SchemaRef;
 use datafusion::common::Result;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
+use datafusion::physical_expr::expressions::Column as PhysicalColumn;
+use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr, PhysicalSortExpr};
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties};
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties, SortOrderPushdownResult,
+};
 use futures::TryStreamExt;
+use serde_json::Value;
 
 use super::context::StatementContext;
 use super::errors::wrap;
@@ -23,7 +27,7 @@ use crate::registry::{Column, Method, Paging, PagingStyle, Resource};
 use crate::rows;
 
 /// What a scan asks for. Plain data: it can be shown and compared.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Fetch {
     /// The table.
     pub resource: Arc<Resource>,
@@ -76,6 +80,8 @@ impl Fetch {
 #[derive(Debug, Clone)]
 pub struct FetchExec {
     fetch: Arc<Fetch>,
+    /// The order that the API was asked for, in words.
+    ordered: Option<String>,
     limit: Option<usize>,
     /// The first request of each parameter set, secrets masked.
     requests: Vec<String>,
@@ -102,13 +108,59 @@ impl FetchExec {
             EmissionType::Incremental,
             Boundedness::Bounded,
         );
-        Ok(FetchExec { fetch: Arc::new(fetch), limit, requests, properties: Arc::new(properties) })
+        Ok(FetchExec { fetch: Arc::new(fetch), ordered: None, limit, requests, properties: Arc::new(properties) })
     }
 
     /// What it asks for.
     #[must_use]
     pub fn description(&self) -> &Fetch {
         &self.fetch
+    }
+
+    /// The same, to be shared with what runs it.
+    #[must_use]
+    pub fn shared(&self) -> Arc<Fetch> {
+        self.fetch.clone()
+    }
+
+    /// Whether its parameter sets come from another relation when it runs.
+    #[must_use]
+    pub fn is_keyed(&self) -> bool {
+        false
+    }
+
+    /// The same scan, its requests shown with the smallest page.
+    #[must_use]
+    pub fn with_smallest_page(mut self) -> FetchExec {
+        if let Some(size) = self.fetch.paging().size {
+            let (largest, one) = (format!("{}={}", size.parameter, size.largest), format!("{}=1", size.parameter));
+            self.requests = self.requests.iter().map(|r| r.replace(&largest, &one)).collect();
+        }
+        self
+    }
+
+    /// The same scan in the order that the API can give. None where it cannot.
+    fn ordered_by(&self, order: &PhysicalSortExpr) -> Option<FetchExec> {
+        let column = order.expr.downcast_ref::<PhysicalColumn>()?;
+        let method = &self.fetch.method;
+        let known = method.order.iter().find(|o| o.column == column.name())?;
+        let word = if order.options.descending { known.descending.as_ref() } else { known.ascending.as_ref() }?;
+        // Lists side by side are each in order, and together they are not.
+        if self.fetch.sets.len() > 1 || self.is_keyed() {
+            return None;
+        }
+        let mut fetch = self.fetch.as_ref().clone();
+        for (set, _) in &mut fetch.sets {
+            set.arguments.retain(|(wire, _)| *wire != known.parameter);
+            set.arguments.push((known.parameter.clone(), Value::String(word.clone())));
+        }
+        let ordered = Some(format!("{} as {}={word}", column.name(), known.parameter));
+        let add = |request: &String| {
+            let mark = if request.contains('?') { '&' } else { '?' };
+            format!("{request}{mark}{}={word}", known.parameter)
+        };
+        let requests = self.requests.iter().map(add).collect();
+        Some(FetchExec { fetch: Arc::new(fetch), ordered, requests, ..self.clone() })
     }
 
     /// The first request of each parameter set, secrets masked.
@@ -132,6 +184,9 @@ impl DisplayAs for FetchExec {
             [] => f.write_str(", no request: nothing can match")?,
             [only] => write!(f, ", {only}")?,
             [first, rest @ ..] => write!(f, ", {first} and {} more", rest.len())?,
+        }
+        if let Some(ordered) = &self.ordered {
+            write!(f, ", ordered by {ordered}")?;
         }
         if let Some(limit) = self.limit {
             write!(f, ", limit={limit}")?;
@@ -182,6 +237,18 @@ impl ExecutionPlan for FetchExec {
 
     fn with_fetch(&self, limit: Option<usize>) -> Option<Arc<dyn ExecutionPlan>> {
         Some(Arc::new(FetchExec { limit, ..self.clone() }))
+    }
+
+    fn try_pushdown_sort(
+        &self,
+        order: &[PhysicalSortExpr],
+    ) -> Result<SortOrderPushdownResult<Arc<dyn ExecutionPlan>>> {
+        // Where the API breaks ties is its own affair: it can give an order by one column and no more.
+        let [only] = order else { return Ok(SortOrderPushdownResult::Unsupported) };
+        Ok(match self.ordered_by(only) {
+            Some(ordered) => SortOrderPushdownResult::Exact { inner: Arc::new(ordered) },
+            None => SortOrderPushdownResult::Unsupported,
+        })
     }
 
     fn execute(&self, _: usize, task: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {

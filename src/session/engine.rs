@@ -17,7 +17,8 @@ use super::{Run, State};
 use crate::error::{Error, Kind, Result};
 use crate::http::RequestLog;
 use crate::plan::{
-    Catalogs, OWN_CATALOG, OWN_SCHEMA, SYSTEM_CATALOG, SessionFacts, Shown, StatementContext, SystemCatalog, unwrap,
+    Catalogs, OWN_CATALOG, OWN_SCHEMA, SYSTEM_CATALOG, SessionFacts, Shown, StatementContext, SystemCatalog,
+    physical_rules, unwrap,
 };
 use crate::registry::Registry;
 
@@ -50,7 +51,11 @@ impl Engine {
             .with_create_default_catalog_and_schema(false)
             .with_information_schema(false);
         config.options_mut().sql_parser.dialect = Dialect::PostgreSQL;
-        let base = SessionStateBuilder::new().with_config(config).with_default_features().build();
+        let base = SessionStateBuilder::new()
+            .with_config(config)
+            .with_default_features()
+            .with_physical_optimizer_rules(physical_rules())
+            .build();
         let context = SessionContext::new_with_state(base);
         let mut base = context.state();
         datafusion_functions_json::register_all(&mut base).map_err(unwrap)?;

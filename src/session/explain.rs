@@ -11,7 +11,7 @@ use super::query::statement_of;
 use super::show::ready;
 use super::{Answer, Rows, Run, Session};
 use crate::error::{Error, Result};
-use crate::plan::{FetchExec, unwrap};
+use crate::plan::{CountExec, FetchExec, unwrap};
 use crate::registry::PagingStyle;
 use crate::sql::{Explain, Statement};
 
@@ -89,6 +89,9 @@ impl Session {
 fn fetches_of<'a>(plan: &'a Arc<dyn ExecutionPlan>, found: &mut Vec<&'a FetchExec>) {
     if let Some(fetch) = plan.downcast_ref::<FetchExec>() {
         found.push(fetch);
+    }
+    if let Some(count) = plan.downcast_ref::<CountExec>() {
+        found.push(count.scan());
     }
     for child in plan.children() {
         fetches_of(child, found);
