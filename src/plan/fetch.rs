@@ -102,12 +102,7 @@ impl FetchExec {
             requests.push(format!("{} {}", prepared.verb.as_str(), prepared.shown_url));
         }
         let schema = rows::schema(&fetch.columns[..fetch.output]);
-        let properties = PlanProperties::new(
-            EquivalenceProperties::new(schema),
-            Partitioning::UnknownPartitioning(1),
-            EmissionType::Incremental,
-            Boundedness::Bounded,
-        );
+        let properties = properties(EquivalenceProperties::new(schema));
         Ok(FetchExec { fetch: Arc::new(fetch), ordered: None, limit, requests, properties: Arc::new(properties) })
     }
 
@@ -160,7 +155,9 @@ impl FetchExec {
             format!("{request}{mark}{}={word}", known.parameter)
         };
         let requests = self.requests.iter().map(add).collect();
-        Some(FetchExec { fetch: Arc::new(fetch), ordered, requests, ..self.clone() })
+        let equivalences = EquivalenceProperties::new_with_orderings(self.output_schema(), [vec![order.clone()]]);
+        let properties = Arc::new(properties(equivalences));
+        Some(FetchExec { fetch: Arc::new(fetch), ordered, requests, properties, limit: self.limit })
     }
 
     /// The first request of each parameter set, secrets masked.
@@ -174,6 +171,15 @@ impl FetchExec {
     pub fn output_schema(&self) -> SchemaRef {
         self.properties.eq_properties.schema().clone()
     }
+}
+
+fn properties(equivalences: EquivalenceProperties) -> PlanProperties {
+    PlanProperties::new(
+        equivalences,
+        Partitioning::UnknownPartitioning(1),
+        EmissionType::Incremental,
+        Boundedness::Bounded,
+    )
 }
 
 impl DisplayAs for FetchExec {

@@ -51,6 +51,8 @@ impl Engine {
             .with_create_default_catalog_and_schema(false)
             .with_information_schema(false);
         config.options_mut().sql_parser.dialect = Dialect::PostgreSQL;
+        // Dealing the rows of a page out to several workers costs their order and holds the first of them back.
+        config.options_mut().optimizer.enable_round_robin_repartition = false;
         let base = SessionStateBuilder::new()
             .with_config(config)
             .with_default_features()
