@@ -43,6 +43,7 @@ pub struct Warnings(Arc<Mutex<Vec<Warning>>>);
 enum Warning {
     Said { text: String, incomplete: bool },
     Misfit { table: String, misfit: Misfit },
+    Counted { what: String, rows: u64 },
 }
 
 impl Warnings {
@@ -78,6 +79,20 @@ impl Warnings {
         all.push(Warning::Misfit { table: table.to_owned(), misfit: new });
     }
 
+    /// Counts rows of which the same is to be said.
+    pub fn add_counted(&self, new: &str) {
+        let mut all = self.lock();
+        for warning in all.iter_mut() {
+            if let Warning::Counted { what, rows } = warning
+                && what == new
+            {
+                *rows += 1;
+                return;
+            }
+        }
+        all.push(Warning::Counted { what: new.to_owned(), rows: 1 });
+    }
+
     /// All warnings so far, in a person's words.
     #[must_use]
     pub fn texts(&self) -> Vec<String> {
@@ -99,6 +114,8 @@ impl Warning {
     fn text(&self) -> String {
         match self {
             Warning::Said { text, .. } => text.clone(),
+            Warning::Counted { what, rows: 1 } => format!("1 row {what}"),
+            Warning::Counted { what, rows } => format!("{rows} rows {what}"),
             Warning::Misfit { table, misfit } => {
                 let values = if misfit.count == 1 { "1 value" } else { &format!("{} values", misfit.count) };
                 let example = misfit.example.as_ref().map(|e| format!(", for example {e}")).unwrap_or_default();

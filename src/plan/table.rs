@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::{DFSchema, Result};
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType, lit};
+use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::scalar::ScalarValue;
 use serde_json::Value;
@@ -16,8 +17,9 @@ use super::catalog::Shown;
 use super::context::StatementContext;
 use super::errors::wrap;
 use super::fetch::{Fetch, FetchExec};
-use super::reading::{self, ParameterSet};
-use crate::registry::{Column, Kind, PagingStyle, Resource};
+use super::hydrate::{HydrateExec, Hydration};
+use super::reading::{self, ParameterSet, Reading};
+use crate::registry::{Column, Kind, Method, PagingStyle, Resource};
 use crate::rows;
 
 /// A resource with the columns that a statement sees of it.
@@ -64,53 +66,159 @@ impl TableProvider for ResourceTable {
         let default = |p: &_| context.default_of(&self.resource, p);
         let reading = reading::plan(&self.resource, filters, &default).map_err(wrap)?;
         let output: Vec<usize> = projection.cloned().unwrap_or_else(|| (0..self.columns.len()).collect());
+        let residual = |i: &usize| !reading.exact.contains(i);
+        let scan = Scan { table: self, session, reading: &reading, filters };
+        let wanted: Vec<&Column> = output.iter().map(|i| &self.columns[*i]).collect();
+        let own: Vec<usize> = (0..filters.len()).filter(residual).collect();
+        let Some(by_key) = scan.by_key(&wanted, &own) else {
+            return Ok(Arc::new(scan.fetch(wanted, &own, limit, &context)?));
+        };
+        // Filters on what is fetched by key come after it, and then the limit does too.
+        let (late, early): (Vec<usize>, Vec<usize>) = own.into_iter().partition(|i| scan.touches(*i, &by_key.columns));
+        let listed = scan.listed(&wanted, &late, &by_key);
+        let input = scan.fetch(listed, &early, limit.filter(|_| late.is_empty()), &context)?;
+        let what = scan.hydration(&wanted, &late, by_key)?;
+        let limit = limit.filter(|_| !late.is_empty());
+        Ok(Arc::new(HydrateExec::new(Arc::new(what), Arc::new(input), limit, Vec::new())))
+    }
+}
 
-        // What is decoded: the output first, then columns that only filters and checks need.
-        let mut decoded = output.clone();
-        let residual: Vec<(usize, &Expr)> =
-            filters.iter().enumerate().filter(|(i, _)| !reading.exact.contains(i)).collect();
-        let filtered = residual.iter().flat_map(|(_, f)| f.column_refs()).map(|c| c.name.clone());
-        let checked = reading.sets.iter().flat_map(|s| &s.checks).map(|(name, _)| name.clone());
-        for name in filtered.chain(checked) {
-            let index = self.schema.index_of(&name)?;
-            if !decoded.contains(&index) {
-                decoded.push(index);
+/// A scan that is being planned.
+struct Scan<'a> {
+    table: &'a ResourceTable,
+    session: &'a dyn Session,
+    reading: &'a Reading,
+    filters: &'a [Expr],
+}
+
+/// What must be fetched by key.
+struct ByKey {
+    method: Arc<Method>,
+    columns: Vec<Column>,
+    /// Wire name of each parameter, and the column that holds its value.
+    arguments: Vec<(String, String)>,
+}
+
+impl Scan<'_> {
+    fn columns_of(&self, filter: usize) -> Vec<&Column> {
+        let refs = self.filters[filter].column_refs();
+        self.table.columns.iter().filter(|c| refs.iter().any(|r| r.name == c.name)).collect()
+    }
+
+    fn touches(&self, filter: usize, columns: &[Column]) -> bool {
+        self.columns_of(filter).iter().any(|c| columns.iter().any(|k| k.name == c.name))
+    }
+
+    /// The columns among `wanted` and those of the filters that the chosen list leaves out.
+    fn by_key(&self, wanted: &[&Column], filters: &[usize]) -> Option<ByKey> {
+        let resource = &self.table.resource;
+        let method = resource.method(resource.hydrate.as_ref()?)?;
+        if method.name == self.reading.method.name {
+            return None;
+        }
+        let mut columns: Vec<Column> = Vec::new();
+        let filtered = filters.iter().flat_map(|f| self.columns_of(*f));
+        for column in wanted.iter().copied().chain(filtered).filter(|c| c.only_by_key) {
+            if columns.iter().all(|c| c.name != column.name) {
+                columns.push(column.clone());
             }
         }
-        let paged = reading.method.paging.as_ref().is_some_and(|p| p.style != PagingStyle::Whole);
-        let key_names: &[String] = if paged { &self.resource.key } else { &[] };
-        let mut key = Vec::with_capacity(key_names.len());
-        for name in key_names {
-            let index = self.schema.index_of(name)?;
-            let position = decoded.iter().position(|d| *d == index).unwrap_or_else(|| {
-                decoded.push(index);
-                decoded.len() - 1
-            });
-            key.push(position);
+        let needed = method.parameters.iter().filter(|p| p.required);
+        let arguments = needed.map(|p| (p.wire.clone(), p.name.clone())).collect();
+        (!columns.is_empty()).then(|| ByKey { method: method.clone(), columns, arguments })
+    }
+
+    /// The columns that the list must bring: all that are wanted and not fetched by key, those of late filters, and
+    /// what the fetching by key needs.
+    fn listed<'c>(&'c self, wanted: &[&'c Column], late: &[usize], by_key: &ByKey) -> Vec<&'c Column> {
+        let mut listed: Vec<&Column> = Vec::new();
+        let late = late.iter().flat_map(|f| self.columns_of(*f));
+        let keys = by_key.arguments.iter().filter_map(|(_, name)| self.table.resource.column(name));
+        for column in wanted.iter().copied().chain(late).chain(keys) {
+            let fetched = by_key.columns.iter().any(|c| c.name == column.name);
+            if !fetched && listed.iter().all(|c| c.name != column.name) {
+                listed.push(column);
+            }
         }
-        let columns: Vec<Column> = decoded.iter().map(|i| self.columns[*i].clone()).collect();
-        let schema = DFSchema::try_from(rows::schema(&columns).as_ref().clone())?;
-        let physical = |expr: &Expr| session.create_physical_expr(expr.clone(), &schema);
-        let mut predicates = Vec::with_capacity(residual.len());
-        for (_, filter) in &residual {
-            predicates.push(physical(&unqualified(filter)?)?);
+        listed
+    }
+
+    /// The reading of the list (or of one row by its key).
+    fn fetch(
+        &self,
+        output: Vec<&Column>,
+        filters: &[usize],
+        limit: Option<usize>,
+        context: &StatementContext,
+    ) -> Result<FetchExec> {
+        let resource = &self.table.resource;
+        let outputs = output.len();
+        let mut columns: Vec<Column> = output.into_iter().cloned().collect();
+        let add = |columns: &mut Vec<Column>, column: &Column| match columns.iter().position(|c| c.name == column.name) {
+            Some(position) => position,
+            None => {
+                columns.push(column.clone());
+                columns.len() - 1
+            }
+        };
+        for column in filters.iter().flat_map(|f| self.columns_of(*f)) {
+            add(&mut columns, column);
         }
-        let mut sets = Vec::with_capacity(reading.sets.len());
-        for set in reading.sets {
-            let check = check_of(&columns, &set).map(|expr| physical(&expr)).transpose()?;
-            sets.push((set, check));
+        for (name, _) in self.reading.sets.iter().flat_map(|s| &s.checks) {
+            resource.column(name).map(|c| add(&mut columns, c));
+        }
+        let paged = self.reading.method.paging.as_ref().is_some_and(|p| p.style != PagingStyle::Whole);
+        let names: &[String] = if paged { &resource.key } else { &[] };
+        let key = names.iter().filter_map(|name| resource.column(name)).map(|c| add(&mut columns, c)).collect();
+        let predicates = self.predicates(filters, &columns)?;
+        let mut sets = Vec::with_capacity(self.reading.sets.len());
+        for set in &self.reading.sets {
+            let check = check_of(&columns, set).map(|expr| self.physical(&expr, &columns)).transpose()?;
+            sets.push((set.clone(), check));
         }
         let fetch = Fetch {
-            resource: self.resource.clone(),
-            method: reading.method,
+            resource: resource.clone(),
+            method: self.reading.method.clone(),
             columns,
-            output: output.len(),
+            output: outputs,
             key,
             predicates,
-            shown_filters: shown_filters(&self.resource, filters, &reading.notes),
+            shown_filters: shown_filters(resource, self.filters, &self.reading.notes),
             sets,
         };
-        Ok(Arc::new(FetchExec::new(fetch, limit, &context).map_err(wrap)?))
+        FetchExec::new(fetch, limit, context).map_err(wrap)
+    }
+
+    fn hydration(&self, wanted: &[&Column], late: &[usize], by_key: ByKey) -> Result<Hydration> {
+        let mut columns: Vec<Column> = wanted.iter().map(|c| (*c).clone()).collect();
+        for column in late.iter().flat_map(|f| self.columns_of(*f)) {
+            if columns.iter().all(|c| c.name != column.name) {
+                columns.push(column.clone());
+            }
+        }
+        let predicates = self.predicates(late, &columns)?;
+        let output = by_key.columns.len();
+        let fetch = Fetch {
+            resource: self.table.resource.clone(),
+            method: by_key.method,
+            columns: by_key.columns,
+            output,
+            key: Vec::new(),
+            predicates: Vec::new(),
+            shown_filters: Vec::new(),
+            sets: Vec::new(),
+        };
+        let arguments = by_key.arguments;
+        Ok(Hydration { fetch: Arc::new(fetch), arguments, columns, output: wanted.len(), predicates })
+    }
+
+    fn predicates(&self, filters: &[usize], columns: &[Column]) -> Result<Vec<Arc<dyn PhysicalExpr>>> {
+        filters.iter().map(|i| self.physical(&unqualified(&self.filters[*i])?, columns)).collect()
+    }
+
+    fn physical(&self, expr: &Expr, columns: &[Column]) -> Result<Arc<dyn PhysicalExpr>> {
+        let schema = DFSchema::try_from(rows::schema(columns).as_ref().clone())?;
+        self.session.create_physical_expr(expr.clone(), &schema)
     }
 }
 
