@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
-use datafusion::common::Result;
+use datafusion::common::{DataFusionError, Result};
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::expressions::Column as PhysicalColumn;
@@ -13,13 +13,14 @@ use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr, PhysicalSor
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
-    DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties, SortOrderPushdownResult,
+    DisplayAs, DisplayFormatType, Distribution, ExecutionPlan, Partitioning, PlanProperties, SortOrderPushdownResult,
 };
 use futures::TryStreamExt;
 use serde_json::Value;
 
 use super::context::StatementContext;
 use super::errors::wrap;
+use super::keys::{KeySource, keyed};
 use super::pages::Pages;
 use super::reading::ParameterSet;
 use crate::http::{Call, Pager, prepare};
@@ -82,6 +83,7 @@ pub struct FetchExec {
     fetch: Arc<Fetch>,
     /// The order that the API was asked for, in words.
     ordered: Option<String>,
+    keys: Option<KeySource>,
     limit: Option<usize>,
     /// The first request of each parameter set, secrets masked.
     requests: Vec<String>,
@@ -93,17 +95,27 @@ impl FetchExec {
     ///
     /// # Errors
     /// When a value cannot stand in a request.
-    pub fn new(fetch: Fetch, limit: Option<usize>, context: &StatementContext) -> crate::error::Result<Self> {
+    pub fn new(
+        fetch: Fetch,
+        limit: Option<usize>,
+        keys: Option<KeySource>,
+        context: &StatementContext,
+    ) -> crate::error::Result<Self> {
         let base_url = context.base_url(&fetch.resource.provider)?;
         let mut requests = Vec::with_capacity(fetch.sets.len());
         for (set, _) in &fetch.sets {
             let page = Pager::new(&fetch.paging(), fetch.wanted(limit)).first();
-            let prepared = prepare(&fetch.call(set).with_page(page), base_url.as_deref())?;
-            requests.push(format!("{} {}", prepared.verb.as_str(), prepared.shown_url));
+            let mut call = fetch.call(set).with_page(page);
+            // A key that is not known yet is shown by its parameter's name.
+            let unknown: Vec<&str> = keys.iter().flat_map(|k| &k.parameters).map(|p| p.wire.as_str()).collect();
+            call.arguments.extend(unknown.iter().map(|wire| ((*wire).to_owned(), Value::String((*wire).to_owned()))));
+            let prepared = prepare(&call, base_url.as_deref())?;
+            let each = if unknown.is_empty() { String::new() } else { format!(" for each {}", unknown.join(", ")) };
+            requests.push(format!("{} {}{each}", prepared.verb.as_str(), prepared.shown_url));
         }
         let schema = rows::schema(&fetch.columns[..fetch.output]);
         let properties = properties(EquivalenceProperties::new(schema));
-        Ok(FetchExec { fetch: Arc::new(fetch), ordered: None, limit, requests, properties: Arc::new(properties) })
+        Ok(FetchExec { fetch: Arc::new(fetch), ordered: None, keys, limit, requests, properties: Arc::new(properties) })
     }
 
     /// What it asks for.
@@ -121,7 +133,7 @@ impl FetchExec {
     /// Whether its parameter sets come from another relation when it runs.
     #[must_use]
     pub fn is_keyed(&self) -> bool {
-        false
+        self.keys.is_some()
     }
 
     /// The same scan, its requests shown with the smallest page.
@@ -157,7 +169,7 @@ impl FetchExec {
         let requests = self.requests.iter().map(add).collect();
         let equivalences = EquivalenceProperties::new_with_orderings(self.output_schema(), [vec![order.clone()]]);
         let properties = Arc::new(properties(equivalences));
-        Some(FetchExec { fetch: Arc::new(fetch), ordered, requests, properties, limit: self.limit })
+        Some(FetchExec { fetch: Arc::new(fetch), ordered, requests, properties, ..self.clone() })
     }
 
     /// The first request of each parameter set, secrets masked.
@@ -171,6 +183,22 @@ impl FetchExec {
     pub fn output_schema(&self) -> SchemaRef {
         self.properties.eq_properties.schema().clone()
     }
+}
+
+/// Whether two places of a plan may send equal requests.
+#[must_use]
+pub fn reads_twice(plan: &Arc<dyn ExecutionPlan>) -> bool {
+    fn gather(plan: &Arc<dyn ExecutionPlan>, seen: &mut Vec<(String, String)>) -> bool {
+        if let Some(fetch) = plan.downcast_ref::<FetchExec>() {
+            let name = (fetch.fetch.resource.full_name(), fetch.fetch.method.name.clone());
+            if seen.contains(&name) {
+                return true;
+            }
+            seen.push(name);
+        }
+        plan.children().into_iter().any(|child| gather(child, seen))
+    }
+    gather(plan, &mut Vec::new())
 }
 
 fn properties(equivalences: EquivalenceProperties) -> PlanProperties {
@@ -214,7 +242,19 @@ impl ExecutionPlan for FetchExec {
     }
 
     fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        Vec::new()
+        self.keys.iter().map(|keys| &keys.plan).collect()
+    }
+
+    fn required_input_distribution(&self) -> Vec<Distribution> {
+        vec![Distribution::SinglePartition; self.children().len()]
+    }
+
+    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
+        vec![false; self.children().len()]
+    }
+
+    fn maintains_input_order(&self) -> Vec<bool> {
+        vec![false; self.children().len()]
     }
 
     fn apply_expressions(
@@ -229,8 +269,12 @@ impl ExecutionPlan for FetchExec {
         Ok(TreeNodeRecursion::Continue)
     }
 
-    fn with_new_children(self: Arc<Self>, _: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
-        Ok(self)
+    fn with_new_children(self: Arc<Self>, mut children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+        let mut new = self.as_ref().clone();
+        if let (Some(keys), Some(plan)) = (&mut new.keys, children.pop()) {
+            keys.plan = plan;
+        }
+        Ok(Arc::new(new))
     }
 
     fn supports_limit_pushdown(&self) -> bool {
@@ -259,11 +303,19 @@ impl ExecutionPlan for FetchExec {
 
     fn execute(&self, _: usize, task: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let context = StatementContext::of(task.session_config()).map_err(wrap)?;
-        let pages = Pages::new(self.fetch.clone(), self.limit, context).map_err(wrap)?;
-        let stream = futures::stream::try_unfold(pages, |mut pages| async {
-            let batch = pages.next().await.map_err(wrap)?;
-            Ok(batch.map(|batch| (batch, pages)))
-        });
-        Ok(Box::pin(RecordBatchStreamAdapter::new(self.output_schema(), stream.into_stream())))
+        let (fetch, limit, keys) = (self.fetch.clone(), self.limit, self.keys.clone());
+        let begin = async move {
+            let fetch = match keys {
+                Some(keys) => Arc::new(keyed(&fetch, &keys, &context, task).await.map_err(wrap)?),
+                None => fetch,
+            };
+            let pages = Pages::new(fetch, limit, context).map_err(wrap)?;
+            Ok::<_, DataFusionError>(futures::stream::try_unfold(pages, |mut pages| async {
+                let batch = pages.next().await.map_err(wrap)?;
+                Ok(batch.map(|batch| (batch, pages)))
+            }))
+        };
+        let stream = futures::stream::once(begin).try_flatten();
+        Ok(Box::pin(RecordBatchStreamAdapter::new(self.output_schema(), stream)))
     }
 }

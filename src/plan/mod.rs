@@ -3,6 +3,7 @@
 
 mod answers;
 mod ask;
+mod bind;
 mod catalog;
 mod context;
 mod count;
@@ -10,6 +11,7 @@ mod errors;
 mod fetch;
 mod filters;
 mod hydrate;
+mod keys;
 mod late;
 mod listing;
 mod names;
@@ -21,10 +23,11 @@ mod system;
 mod table;
 
 pub use answers::Answers;
+pub use bind::{BindRule, PlanOptions};
 pub use catalog::{Catalogs, Shown};
 pub use context::{Defaults, StatementContext, Warnings};
 pub use errors::{subject, unwrap, wrap};
-pub use fetch::FetchExec;
+pub use fetch::{FetchExec, reads_twice};
 pub use hydrate::HydrateExec;
 pub use count::CountExec;
 pub use rules::physical_rules;

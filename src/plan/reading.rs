@@ -35,6 +35,16 @@ pub struct Reading {
     pub exact: Vec<usize>,
     /// For each filter, what became of it, in words.
     pub notes: Vec<(usize, String)>,
+    /// Parameters whose values come from another relation when the scan runs.
+    pub keyed: Vec<Parameter>,
+}
+
+/// What a WHERE and the statement around it say.
+pub struct Said<'a> {
+    /// The filters of the scan.
+    pub filters: &'a [Expr],
+    /// Names of parameters whose values come from another relation.
+    pub keyed: &'a [String],
 }
 
 /// Chooses method and parameter sets for `filters`. `default` supplies what the statement does not.
@@ -43,30 +53,37 @@ pub struct Reading {
 /// When a required parameter is missing, or a value is none that the parameter takes.
 pub fn plan(
     resource: &Resource,
-    filters: &[Expr],
+    Said { filters, keyed }: &Said<'_>,
     default: &dyn Fn(&Parameter) -> Option<String>,
 ) -> Result<Reading> {
     if filters.iter().any(never) {
         let method = resource.methods_of(Verb::Select).next();
         let method = method.ok_or_else(|| no_select(resource))?.clone();
-        return Ok(Reading { method, sets: Vec::new(), exact: Vec::new(), notes: Vec::new() });
+        return Ok(Reading { method, sets: Vec::new(), exact: Vec::new(), notes: Vec::new(), keyed: Vec::new() });
     }
     let terms: Vec<Option<Term>> = filters.iter().map(term).collect();
-    let given: Vec<&str> = terms
+    let mut given: Vec<&str> = terms
         .iter()
         .flatten()
         .filter_map(|t| if let Term::Among(column, _) = t { Some(column.as_str()) } else { None })
         .collect();
+    given.extend(keyed.iter().map(String::as_str));
     let supply = Supply { given: &given, default: &|p| default(p).is_some() };
     let method = choose(resource, Verb::Select, &supply)?.clone();
     let mut planner = Planner { resource, method: &method, terms: &terms, exact: Vec::new(), notes: Vec::new() };
     let mut sets = vec![ParameterSet::default()];
+    let mut by_key = Vec::new();
     for parameter in &method.parameters {
+        if keyed.contains(&parameter.name) {
+            by_key.push(parameter.clone());
+            continue;
+        }
         let Some(values) = planner.values_of(parameter, default)? else { continue };
         sets = planner.multiply(sets, parameter, &values);
     }
     let Planner { exact, notes, .. } = planner;
-    Ok(Reading { method, sets, exact, notes })
+    by_key.sort_by_key(|p| keyed.iter().position(|k| *k == p.name));
+    Ok(Reading { method, sets, exact, notes, keyed: by_key })
 }
 
 /// A filter that the engine has found to hold for no row.

@@ -7,7 +7,7 @@ use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::{DFSchema, Result};
-use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType, lit};
+use datafusion::logical_expr::{Expr, LogicalPlan, TableProviderFilterPushDown, TableType, lit};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::scalar::ScalarValue;
@@ -18,8 +18,9 @@ use super::context::StatementContext;
 use super::errors::wrap;
 use super::fetch::{Fetch, FetchExec};
 use super::hydrate::{HydrateExec, Hydration};
-use super::reading::{self, ParameterSet, Reading};
-use crate::registry::{Column, Kind, Method, PagingStyle, Resource};
+use super::keys::KeySource;
+use super::reading::{self, ParameterSet, Reading, Said};
+use crate::registry::{Column, Kind, Method, PagingStyle, Parameter, Resource};
 use crate::rows;
 
 /// A resource with the columns that a statement sees of it.
@@ -28,6 +29,16 @@ pub struct ResourceTable {
     resource: Arc<Resource>,
     columns: Vec<Column>,
     schema: SchemaRef,
+    keys: Option<Keys>,
+}
+
+/// Keys from another relation.
+#[derive(Debug, Clone)]
+pub struct Keys {
+    /// One column for each name.
+    pub plan: Arc<LogicalPlan>,
+    /// SQL names of the parameters.
+    pub names: Vec<String>,
 }
 
 impl ResourceTable {
@@ -37,7 +48,32 @@ impl ResourceTable {
         let visible = |c: &&Column| !c.hidden || shown.contains(&c.name);
         let columns: Vec<Column> = resource.columns.iter().filter(visible).cloned().collect();
         let schema = rows::schema(&columns);
-        ResourceTable { resource, columns, schema }
+        ResourceTable { resource, columns, schema, keys: None }
+    }
+
+    /// The same table with keys from another relation.
+    #[must_use]
+    pub fn with_keys(&self, keys: Keys) -> Self {
+        let (resource, columns, schema) = (self.resource.clone(), self.columns.clone(), self.schema.clone());
+        ResourceTable { resource, columns, schema, keys: Some(keys) }
+    }
+
+    /// The parameters among `names` that a scan under `filters` lacks. None: it lacks nothing, or something else.
+    #[must_use]
+    pub fn unbound(&self, filters: &[Expr], names: &[&str], context: &StatementContext) -> Option<Vec<String>> {
+        let default = |p: &_| context.default_of(&self.resource, p);
+        let plan = |keyed: &[String]| reading::plan(&self.resource, &Said { filters, keyed }, &default);
+        if self.keys.is_some() || plan(&[]).is_ok() {
+            return None;
+        }
+        let names: Vec<String> = names.iter().map(|n| (*n).to_owned()).collect();
+        let method = plan(&names).ok()?.method;
+        // Only what this method cannot do without: what it takes besides is the join's to compare.
+        let given: Vec<String> = filters.iter().filter_map(super::filters::term).map(|t| t.column().to_owned()).collect();
+        let lacks = |p: &&Parameter| p.required && names.contains(&p.name) && !given.contains(&p.name);
+        let needed: Vec<String> =
+            method.parameters.iter().filter(lacks).filter(|p| default(p).is_none()).map(|p| p.name.clone()).collect();
+        (!needed.is_empty()).then_some(needed)
     }
 }
 
@@ -64,10 +100,18 @@ impl TableProvider for ResourceTable {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let context = StatementContext::of(session.config()).map_err(wrap)?;
         let default = |p: &_| context.default_of(&self.resource, p);
-        let reading = reading::plan(&self.resource, filters, &default).map_err(wrap)?;
+        let keyed = self.keys.as_ref().map(|k| k.names.clone()).unwrap_or_default();
+        let reading = reading::plan(&self.resource, &Said { filters, keyed: &keyed }, &default).map_err(wrap)?;
         let output: Vec<usize> = projection.cloned().unwrap_or_else(|| (0..self.columns.len()).collect());
         let residual = |i: &usize| !reading.exact.contains(i);
-        let scan = Scan { table: self, session, reading: &reading, filters };
+        let keys = match &self.keys {
+            Some(keys) => {
+                let plan = session.create_physical_plan(&keys.plan).await?;
+                Some(KeySource { plan, parameters: reading.keyed.clone() })
+            }
+            None => None,
+        };
+        let scan = Scan { table: self, session, reading: &reading, filters, keys };
         let wanted: Vec<&Column> = output.iter().map(|i| &self.columns[*i]).collect();
         let own: Vec<usize> = (0..filters.len()).filter(residual).collect();
         let Some(by_key) = scan.by_key(&wanted, &own) else {
@@ -89,6 +133,7 @@ struct Scan<'a> {
     session: &'a dyn Session,
     reading: &'a Reading,
     filters: &'a [Expr],
+    keys: Option<KeySource>,
 }
 
 /// What must be fetched by key.
@@ -164,8 +209,10 @@ impl Scan<'_> {
         for column in filters.iter().flat_map(|f| self.columns_of(*f)) {
             add(&mut columns, column);
         }
-        for (name, _) in self.reading.sets.iter().flat_map(|s| &s.checks) {
-            resource.column(name).map(|c| add(&mut columns, c));
+        let checked = self.reading.sets.iter().flat_map(|s| &s.checks).map(|(name, _)| name);
+        let keyed = self.reading.keyed.iter().filter(|p| !p.exact).map(|p| &p.name);
+        for column in checked.chain(keyed).filter_map(|name| resource.column(name)).filter(|c| !c.paths.is_empty()) {
+            add(&mut columns, column);
         }
         let paged = self.reading.method.paging.as_ref().is_some_and(|p| p.style != PagingStyle::Whole);
         let names: &[String] = if paged { &resource.key } else { &[] };
@@ -186,7 +233,7 @@ impl Scan<'_> {
             shown_filters: shown_filters(resource, self.filters, &self.reading.notes),
             sets,
         };
-        FetchExec::new(fetch, limit, context).map_err(wrap)
+        FetchExec::new(fetch, limit, self.keys.clone(), context).map_err(wrap)
     }
 
     fn hydration(&self, wanted: &[&Column], late: &[usize], by_key: ByKey) -> Result<Hydration> {

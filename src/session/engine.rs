@@ -17,7 +17,7 @@ use super::{Run, State};
 use crate::error::{Error, Kind, Result};
 use crate::http::RequestLog;
 use crate::plan::{
-    Catalogs, OWN_CATALOG, OWN_SCHEMA, SYSTEM_CATALOG, SessionFacts, Shown, StatementContext, SystemCatalog,
+    BindRule, Catalogs, PlanOptions, OWN_CATALOG, OWN_SCHEMA, SYSTEM_CATALOG, SessionFacts, Shown, StatementContext, SystemCatalog,
     physical_rules, unwrap,
 };
 use crate::registry::Registry;
@@ -56,6 +56,7 @@ impl Engine {
         let base = SessionStateBuilder::new()
             .with_config(config)
             .with_default_features()
+            .with_optimizer_rule(Arc::new(BindRule))
             .with_physical_optimizer_rules(physical_rules())
             .build();
         let context = SessionContext::new_with_state(base);
@@ -84,7 +85,9 @@ impl Engine {
         for (name, value) in &run.settings.engine {
             config.options_mut().set(name, value).map_err(unwrap)?;
         }
-        let config = config.with_extension::<StatementContext>(run.context.clone());
+        let config = config
+            .with_option_extension(PlanOptions { context: run.context.clone() })
+            .with_extension::<StatementContext>(run.context.clone());
         let catalogs = Catalogs::new(self.registry.clone(), shown, self.own.clone());
         let state = SessionStateBuilder::new_from_existing(self.base.clone())
             .with_config(config)

@@ -12,13 +12,14 @@ use std::sync::Arc;
 use super::engine::text_of;
 use super::{Answer, Rows, Run, Session};
 use crate::error::{Error, Kind, Result};
-use crate::plan::{self, Spelling, rewrite, subject, unwrap};
+use crate::plan::{self, Spelling, StatementContext, rewrite, subject, unwrap};
 use crate::sql::{self, Statement};
 
 /// A query that is planned, and nothing sent for it.
 pub(super) struct Planned {
     pub(super) context: SessionContext,
     pub(super) logical: LogicalPlan,
+    answers: Arc<StatementContext>,
     spelling: Spelling,
 }
 
@@ -50,7 +51,8 @@ impl Session {
         let mut identifiers = query.clone();
         let spelling = rewrite(&mut identifiers, &[]);
         let logical = context.state().statement_to_plan(statement_of(query)).await;
-        let planned = Planned { logical: logical.map_err(|e| located(e, &spelling))?, context, spelling };
+        let logical = logical.map_err(|e| located(e, &spelling))?;
+        let planned = Planned { logical, context, answers: run.context.clone(), spelling };
         let physical = planned.physical().await?;
         let stream = execute_stream(physical, planned.context.task_ctx()).map_err(unwrap)?;
         Ok(Rows::of(stream, &run.context))
@@ -62,7 +64,7 @@ impl Session {
         let context = self.engine.context(run, Arc::new(spelling.shown.clone()), files)?;
         let planned = context.state().statement_to_plan(statement).await;
         let logical = planned.map_err(|e| located(e, &spelling))?;
-        Ok(Planned { context, logical, spelling })
+        Ok(Planned { context, logical, answers: run.context.clone(), spelling })
     }
 
     /// Resolves tables and columns of a statement; tells whether it may read files by name.
@@ -100,7 +102,7 @@ impl Session {
         }
         let planned = self.plan(run, statement).await?;
         let copied = matches!(planned.logical, LogicalPlan::Copy(_));
-        let Planned { context, logical, spelling } = planned;
+        let Planned { context, logical, spelling, .. } = planned;
         let frame = context.execute_logical_plan(logical).await.map_err(|e| located(e, &spelling))?;
         let batches = frame.collect().await.map_err(unwrap)?;
         let count = if copied { counted(&batches) } else { None };
@@ -160,7 +162,11 @@ impl Planned {
     pub(super) async fn physical(&self) -> Result<Arc<dyn ExecutionPlan>> {
         let state = self.context.state();
         let plan = state.create_physical_plan(&self.logical).await;
-        plan.map_err(|e| located(e, &self.spelling))
+        let plan = plan.map_err(|e| located(e, &self.spelling))?;
+        if plan::reads_twice(&plan) {
+            self.answers.answers.share();
+        }
+        Ok(plan)
     }
 }
 

@@ -1,0 +1,99 @@
+//! The keys of a scan whose parameters come from another relation: read once, each distinct key once, in their order.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use datafusion::common::DFSchema;
+use datafusion::execution::TaskContext;
+use datafusion::execution::context::ExecutionProps;
+use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
+use datafusion::logical_expr::{Expr, lit};
+use datafusion::physical_expr::create_physical_expr;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::scalar::ScalarValue;
+use futures::TryStreamExt;
+use serde_json::Value;
+
+use super::context::StatementContext;
+use super::errors::unwrap;
+use super::fetch::Fetch;
+use crate::error::{Error, Kind, Result};
+use crate::registry::{Parameter, fit};
+use crate::rows::{schema, to_json};
+
+/// Where a scan's keys come from.
+#[derive(Debug, Clone)]
+pub struct KeySource {
+    /// One column for each parameter.
+    pub plan: Arc<dyn ExecutionPlan>,
+    /// The parameters that the keys are values of.
+    pub parameters: Vec<Parameter>,
+}
+
+/// The scan with a parameter set for each distinct key.
+///
+/// # Errors
+/// When the keys cannot be read, do not fit, or are more than the statement may send requests for.
+pub async fn keyed(
+    fetch: &Fetch,
+    source: &KeySource,
+    context: &StatementContext,
+    task: Arc<TaskContext>,
+) -> Result<Fetch> {
+    let mut stream = source.plan.execute(0, task).map_err(unwrap)?;
+    let mut seen: HashSet<String> = HashSet::new();
+    let mut keys: Vec<Vec<Value>> = Vec::new();
+    while let Some(batch) = stream.try_next().await.map_err(unwrap)? {
+        for row in 0..batch.num_rows() {
+            let key = batch.columns().iter().map(|c| to_json(c.as_ref(), row)).collect::<Result<Vec<_>>>()?;
+            // NULL equals nothing, so it can find nothing.
+            if !key.iter().any(Value::is_null) && seen.insert(Value::from(key.clone()).to_string()) {
+                keys.push(key);
+            }
+        }
+    }
+    let (needed, left) = ((keys.len() * fetch.sets.len()) as u64, context.budget.left());
+    if needed > left {
+        return Err(Error::new(
+            Kind::Network,
+            format!("{} needs {needed} requests, one a key, and {left} are left of the budget", fetch.resource.full_name()),
+        )
+        .hint("narrow the other side of the join, or SET max_requests = ..."));
+    }
+    let mut bound = fetch.clone();
+    bound.sets = Vec::with_capacity(keys.len() * fetch.sets.len());
+    for key in keys {
+        for (set, _) in &fetch.sets {
+            let mut set = set.clone();
+            for (parameter, value) in source.parameters.iter().zip(&key) {
+                let value = fit(&parameter.name, value.clone(), &parameter.shape)?.value;
+                set.arguments.push((parameter.wire.clone(), value.clone()));
+                let is_row_column = fetch.resource.column(&parameter.name).is_some_and(|c| !c.paths.is_empty());
+                if is_row_column && !parameter.exact {
+                    set.checks.push((parameter.name.clone(), value));
+                } else {
+                    set.echo.push((parameter.name.clone(), value));
+                }
+            }
+            let check = check(fetch, &set.checks)?;
+            bound.sets.push((set, check));
+        }
+    }
+    Ok(bound)
+}
+
+/// Rows of one key must have that key, lest an API that passes over the parameter repeat its rows for each.
+fn check(
+    fetch: &Fetch,
+    checks: &[(String, Value)],
+) -> Result<Option<Arc<dyn datafusion::physical_expr::PhysicalExpr>>> {
+    let decoded = |name: &String| fetch.columns.iter().any(|c| c.name == *name);
+    let terms = checks.iter().filter(|(name, _)| decoded(name)).filter_map(|(name, value)| {
+        let text = value.as_str()?;
+        let column = Expr::Column(datafusion::common::Column::from_name(name));
+        Some(column.eq(lit(ScalarValue::Utf8View(Some(text.to_owned())))))
+    });
+    let Some(all) = terms.reduce(Expr::and) else { return Ok(None) };
+    let schema = DFSchema::try_from(schema(&fetch.columns).as_ref().clone()).map_err(unwrap)?;
+    create_physical_expr(&all, &schema, &ExecutionProps::new(), &PhysicalPlanningContext::default()).map(Some).map_err(unwrap)
+}
