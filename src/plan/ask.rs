@@ -21,6 +21,8 @@ pub struct Page {
     pub facts: PageFacts,
     /// The API said that there is nothing: a 404 that means no rows.
     pub absent: bool,
+    /// Bytes of the answer.
+    pub bytes: usize,
 }
 
 /// Asks for one page.
@@ -46,7 +48,7 @@ pub async fn one(
     let reply = context.answers.get(&context.client, &exchange, &call, &context.warnings).await?;
     if fetch.method.not_found.as_ref().is_some_and(|rule| no_rows(rule, &exchange.access, &reply)) {
         let batch = RecordBatch::new_empty(decoder.schema().clone());
-        return Ok(Page { batch, facts: PageFacts::default(), absent: true });
+        return Ok(Page { batch, facts: PageFacts::default(), absent: true, bytes: reply.body.len() });
     }
     let paging = fetch.paging();
     let read = |envelope: &Envelope<'_>| decode(envelope, (&fetch.method, &paging), decoder, (set, &reply));
@@ -55,7 +57,7 @@ pub async fn one(
     for misfit in decoded.misfits {
         context.warnings.add_misfit(&fetch.resource.full_name(), misfit);
     }
-    Ok(Page { batch: decoded.batch, facts, absent: false })
+    Ok(Page { batch: decoded.batch, facts, absent: false, bytes: reply.body.len() })
 }
 
 /// Judges an answer and reads it. No tree of values is made of a JSON answer.

@@ -88,9 +88,12 @@ impl OptimizerRule for BindRule {
 
 fn bind_join(mut join: Join, context: &StatementContext) -> Result<Transformed<LogicalPlan>> {
     // Every row of an outer side must survive, so only the other side may be narrowed to its keys.
-    let right_may = matches!(join.join_type, JoinType::Inner | JoinType::Left | JoinType::LeftSemi | JoinType::LeftMark);
+    let right_may = matches!(
+        join.join_type,
+        JoinType::Inner | JoinType::Left | JoinType::LeftSemi | JoinType::RightSemi | JoinType::LeftAnti | JoinType::LeftMark
+    );
     let left_may =
-        matches!(join.join_type, JoinType::Inner | JoinType::Right | JoinType::LeftSemi | JoinType::RightSemi);
+        matches!(join.join_type, JoinType::Inner | JoinType::Right | JoinType::LeftSemi | JoinType::RightSemi | JoinType::RightAnti);
     for flip in [false, true] {
         if !(if flip { left_may } else { right_may }) {
             continue;

@@ -11,6 +11,7 @@ use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::expressions::Column as PhysicalColumn;
 use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr, PhysicalSortExpr};
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
+use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricsSet};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, Distribution, ExecutionPlan, Partitioning, PlanProperties, SortOrderPushdownResult,
@@ -21,7 +22,7 @@ use serde_json::Value;
 use super::context::StatementContext;
 use super::errors::wrap;
 use super::keys::{KeySource, keyed};
-use super::pages::Pages;
+use super::pages::{Cost, Pages};
 use super::reading::ParameterSet;
 use crate::http::{Call, Pager, prepare};
 use crate::registry::{Column, Method, Paging, PagingStyle, Resource};
@@ -87,6 +88,7 @@ pub struct FetchExec {
     limit: Option<usize>,
     /// The first request of each parameter set, secrets masked.
     requests: Vec<String>,
+    metrics: ExecutionPlanMetricsSet,
     properties: Arc<PlanProperties>,
 }
 
@@ -115,13 +117,19 @@ impl FetchExec {
         }
         let schema = rows::schema(&fetch.columns[..fetch.output]);
         let properties = properties(EquivalenceProperties::new(schema));
-        Ok(FetchExec { fetch: Arc::new(fetch), ordered: None, keys, limit, requests, properties: Arc::new(properties) })
+        Ok(FetchExec { fetch: Arc::new(fetch), ordered: None, keys, limit, requests, metrics: ExecutionPlanMetricsSet::new(), properties: Arc::new(properties) })
     }
 
     /// What it asks for.
     #[must_use]
     pub fn description(&self) -> &Fetch {
         &self.fetch
+    }
+
+    /// The order that the API was asked for, in words.
+    #[must_use]
+    pub fn ordered(&self) -> Option<&str> {
+        self.ordered.as_deref()
     }
 
     /// The same, to be shared with what runs it.
@@ -289,6 +297,10 @@ impl ExecutionPlan for FetchExec {
         Some(Arc::new(FetchExec { limit, ..self.clone() }))
     }
 
+    fn metrics(&self) -> Option<MetricsSet> {
+        Some(self.metrics.clone_inner())
+    }
+
     fn try_pushdown_sort(
         &self,
         order: &[PhysicalSortExpr],
@@ -304,12 +316,13 @@ impl ExecutionPlan for FetchExec {
     fn execute(&self, _: usize, task: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let context = StatementContext::of(task.session_config()).map_err(wrap)?;
         let (fetch, limit, keys) = (self.fetch.clone(), self.limit, self.keys.clone());
+        let cost = Cost::new(&self.metrics);
         let begin = async move {
             let fetch = match keys {
                 Some(keys) => Arc::new(keyed(&fetch, &keys, &context, task).await.map_err(wrap)?),
                 None => fetch,
             };
-            let pages = Pages::new(fetch, limit, context).map_err(wrap)?;
+            let pages = Pages::new(fetch, limit, context).map_err(wrap)?.counted(cost);
             Ok::<_, DataFusionError>(futures::stream::try_unfold(pages, |mut pages| async {
                 let batch = pages.next().await.map_err(wrap)?;
                 Ok(batch.map(|batch| (batch, pages)))

@@ -4,12 +4,14 @@
 use std::collections::{HashSet, VecDeque};
 use std::fmt;
 use std::sync::Arc;
+use std::time::Instant;
 
 use arrow::array::{Array, BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_plan::metrics::{Count, ExecutionPlanMetricsSet, MetricBuilder, Time};
 
 use super::ask::{self, Page, in_table};
 use super::context::StatementContext;
@@ -34,6 +36,31 @@ pub struct Pages {
     /// The next parameter set to begin.
     next_set: usize,
     lists: Vec<Option<List>>,
+    cost: Option<Cost>,
+}
+
+/// What EXPLAIN ANALYZE tells of a scan.
+pub struct Cost {
+    pages: Count,
+    bytes: Count,
+    decoded: Count,
+    first_row: Time,
+    started: Instant,
+}
+
+impl Cost {
+    /// Counts into `metrics`.
+    pub fn new(metrics: &ExecutionPlanMetricsSet) -> Cost {
+        let counter = |name: &'static str| MetricBuilder::new(metrics).counter(name, 0);
+        let first_row = MetricBuilder::new(metrics).subset_time("time_to_first_row", 0);
+        Cost {
+            pages: counter("pages"),
+            bytes: counter("bytes"),
+            decoded: counter("rows_decoded"),
+            first_row,
+            started: Instant::now(),
+        }
+    }
 }
 
 struct Item {
@@ -64,7 +91,13 @@ impl Pages {
         let lists = fetch.sets.iter().map(|_| None).collect();
         let decoder = Arc::new(Decoder::new(fetch.columns.clone()));
         let window = if limit.is_some() { 1 } else { widest };
-        Ok(Pages { fetch, context, decoder, left: limit, window, widest, queue: VecDeque::new(), next_set: 0, lists })
+        Ok(Pages { fetch, context, decoder, left: limit, window, widest, queue: VecDeque::new(), next_set: 0, lists, cost: None })
+    }
+
+    /// The same, counting what it costs.
+    pub fn counted(mut self, cost: Cost) -> Self {
+        self.cost = Some(cost);
+        self
     }
 
     /// The next batch of rows; None at the end.
@@ -76,7 +109,16 @@ impl Pages {
                 return Err(Error::new(Kind::Internal, "a page was not asked for"));
             };
             let page = task.join().await.map_err(|e| Error::new(Kind::Internal, format!("a worker failed: {e}")))??;
+            let (bytes, rows) = (page.bytes, page.batch.num_rows());
             let batch = self.arrived(&item, page)?;
+            if let Some(cost) = &self.cost {
+                cost.pages.add(1);
+                cost.bytes.add(bytes);
+                cost.decoded.add(rows);
+                if batch.num_rows() > 0 && cost.first_row.value() == 0 {
+                    cost.first_row.add_duration(cost.started.elapsed());
+                }
+            }
             if self.left.is_some() {
                 self.window = (self.window * 2).min(self.widest);
             }
@@ -115,7 +157,7 @@ impl Pages {
 
     /// Takes a page into account, and gives what is left of its rows.
     fn arrived(&mut self, item: &Item, page: Page) -> Result<RecordBatch> {
-        let Page { mut batch, mut facts, absent } = page;
+        let Page { mut batch, mut facts, absent, .. } = page;
         let fetch = self.fetch.clone();
         if absent {
             return Ok(RecordBatch::new_empty(schema(&fetch.columns[..fetch.output])));

@@ -114,6 +114,10 @@ impl Planner<'_> {
         let mut values: Option<Vec<Value>> = None;
         for (index, among) in self.equalities(parameter) {
             let Some(fitted) = self.fit_all(parameter, &among)? else { continue };
+            if !parameter.required && covers(&fitted, &parameter.shape) {
+                self.notes.push((index, "these are all its values: not sent, applied here".to_owned()));
+                continue;
+            }
             self.note(index, parameter, "=");
             values = Some(match values {
                 None => fitted,
@@ -238,6 +242,12 @@ impl Planner<'_> {
         debug_assert!(self.method.parameters.iter().any(|p| p.wire == parameter.wire));
         product
     }
+}
+
+/// Whether the values are all that the parameter takes: one read without it brings the same rows.
+fn covers(values: &[Value], shape: &Shape) -> bool {
+    let has = |word: &String| values.iter().any(|v| v.as_str() == Some(word));
+    values.len() > 1 && !shape.values.is_empty() && shape.values.iter().all(has)
 }
 
 fn no_such_value(name: &str, value: &str, shape: &Shape) -> Error {

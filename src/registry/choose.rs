@@ -113,7 +113,11 @@ fn nothing_fits(resource: &Resource, verb: Verb, candidates: &[&Arc<Method>], su
     let list = lacking.join(" and ");
     let first = lacking.first().copied().unwrap_or_default();
     let how = match verb {
-        Verb::Select | Verb::Delete => format!("add WHERE {first} = '...', or SET {}.{first} = '...'", resource.provider),
+        Verb::Select => format!(
+            "add WHERE {first} = '...', join it to a table that has it, or SET {}.{first} = '...'",
+            resource.provider
+        ),
+        Verb::Delete => format!("add WHERE {first} = '...', or SET {}.{first} = '...'", resource.provider),
         Verb::Insert => format!("add {first} to the columns of the INSERT; SHOW INSERT INTO {} writes one", resource.full_name()),
         Verb::Update | Verb::Replace => format!("add {first} = '...' to the WHERE"),
         Verb::Exec => format!("add @{first} = '...'"),

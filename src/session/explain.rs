@@ -13,6 +13,7 @@ use super::{Answer, Rows, Run, Session};
 use crate::error::{Error, Result};
 use crate::plan::{CountExec, FetchExec, unwrap};
 use crate::registry::PagingStyle;
+use crate::rows::to_json;
 use crate::sql::{Explain, Statement};
 
 /// EXPLAIN lists no more requests than this one by one.
@@ -82,7 +83,23 @@ impl Session {
         planned.logical = explained.and_then(LogicalPlanBuilder::build).map_err(unwrap)?;
         let physical = planned.physical().await?;
         let stream = execute_stream(physical, planned.context.task_ctx()).map_err(unwrap)?;
-        Ok(Answer::rows(run, Rows::of(stream, &run.context)))
+        let mut lines = Vec::new();
+        for batch in Rows::of(stream, &run.context).collect().await? {
+            for row in 0..batch.num_rows() {
+                let text = to_json(batch.column(1).as_ref(), row)?;
+                lines.extend(text.as_str().unwrap_or_default().lines().map(str::to_owned));
+            }
+        }
+        let totals = run.context.client.log().totals(run.context.statement);
+        lines.push(format!(
+            "{} requests, {} retried, {} bytes, waited {:.3} s for limits and repetitions",
+            totals.requests,
+            totals.retried,
+            totals.bytes,
+            totals.waited.as_secs_f64()
+        ));
+        let lines = lines.into_iter().map(|line| Some(run.context.redactor.clean(&line))).collect();
+        Ok(Answer::rows(run, ready(vec![("plan", lines)])?))
     }
 }
 
@@ -116,13 +133,63 @@ fn described(plan: &Arc<dyn ExecutionPlan>) -> Vec<String> {
             _ => {}
         }
     }
+    lines.push(format!("Expected: {}", expected(plan, &fetches)));
     let filters: Vec<&String> = fetches.iter().flat_map(|f| &f.description().shown_filters).collect();
     if !filters.is_empty() {
         lines.push("Filters".to_owned());
         lines.extend(filters.into_iter().map(|f| format!("  {f}")));
     }
+    lines.extend(order_and_limit(plan, &fetches));
     lines.push("Plan".to_owned());
     lines.extend(displayable(plan.as_ref()).indent(false).to_string().lines().map(|line| format!("  {line}")));
+    lines
+}
+
+/// How many requests, as far as it can be known before the first.
+fn expected(plan: &Arc<dyn ExecutionPlan>, fetches: &[&FetchExec]) -> String {
+    let mut least = 0;
+    let mut known = true;
+    for fetch in fetches {
+        let sets = fetch.requests().len();
+        let whole = fetch.description().paging().style == PagingStyle::Whole;
+        let one_page = whole || fetch.description().wanted(fetch.fetch()).is_some_and(|rows| {
+            fetch.description().paging().size.is_some_and(|size| rows <= size.largest)
+        });
+        known &= (one_page || sets == 0) && !fetch.is_keyed();
+        least += if fetch.is_keyed() { 0 } else { sets };
+    }
+    if has(plan, "HydrateExec") {
+        return format!("{least} or more, and one for each row that is left");
+    }
+    if has(plan, "CountExec") || known {
+        return if least == 1 { "1 request".to_owned() } else { format!("{least} requests") };
+    }
+    format!("{least} or more")
+}
+
+fn has(plan: &Arc<dyn ExecutionPlan>, name: &str) -> bool {
+    plan.name() == name || plan.children().into_iter().any(|child| has(child, name))
+}
+
+/// Whether ORDER BY and LIMIT reach the API, and if not why.
+fn order_and_limit(plan: &Arc<dyn ExecutionPlan>, fetches: &[&FetchExec]) -> Vec<String> {
+    let mut lines = Vec::new();
+    for fetch in fetches {
+        let name = fetch.description().resource.full_name();
+        if let Some(ordered) = fetch.ordered() {
+            lines.push(format!("Order: sent to the API: {ordered}"));
+        }
+        let Some(limit) = fetch.fetch() else { continue };
+        let size = fetch.description().paging().size;
+        lines.push(match (fetch.description().wanted(Some(limit)), size) {
+            (Some(_), Some(size)) => format!("Limit {limit}: sent to the API as {}, for {name}", size.parameter),
+            (Some(_), None) => format!("Limit {limit}: the API takes none for {name}; rows beyond it are dropped here"),
+            (None, _) => format!("Limit {limit}: stops the paging of {name}; filters are applied here before it"),
+        });
+    }
+    if has(plan, "SortExec") {
+        lines.push("Order: sorted here; the API cannot give this order, or not for all of the rows".to_owned());
+    }
     lines
 }
 

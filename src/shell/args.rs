@@ -74,6 +74,9 @@ pub struct Common {
     /// The most requests a statement may send
     #[arg(long, value_name = "N", global = true)]
     pub max_requests: Option<u64>,
+    /// Seconds a statement may take
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, global = true)]
+    pub timeout: Option<std::time::Duration>,
     /// List the requests of each statement
     #[arg(short, long, global = true)]
     pub verbose: bool,
@@ -84,6 +87,11 @@ fn format(text: &str) -> Result<Format, String> {
         Some(hint) => format!("{}; {hint}", e.message()),
         None => e.message().to_owned(),
     })
+}
+
+fn seconds(text: &str) -> Result<std::time::Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
+    std::time::Duration::try_from_secs_f64(seconds).map_err(|_| "not a number of seconds".to_owned())
 }
 
 /// What the program finds around it.

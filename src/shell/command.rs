@@ -69,6 +69,7 @@ async fn open(common: &Common, around: &Surroundings) -> Result<(Session, Option
     }
     let mut settings = Settings { strict: common.strict, ..Settings::default() };
     settings.max_requests = common.max_requests.unwrap_or(settings.max_requests);
+    settings.statement_timeout = common.timeout.unwrap_or(settings.statement_timeout);
     let notices = Notices::new(|text| {
         let _ = writeln!(std::io::stderr(), "note: {text}");
     });
