@@ -28,7 +28,7 @@ pub struct Pages {
     decoder: Arc<Decoder>,
     /// Rows still wanted.
     left: Option<usize>,
-    /// Requests at the same time. Under a limit it grows from one, lest pages travel that nobody needs.
+    /// Requests at the same time.
     window: usize,
     widest: usize,
     /// Pages in the order of their rows; those at the front are under way.
@@ -36,6 +36,8 @@ pub struct Pages {
     /// The next parameter set to begin.
     next_set: usize,
     lists: Vec<Option<List>>,
+    /// Pages read so far.
+    read: usize,
     cost: Option<Cost>,
 }
 
@@ -90,8 +92,7 @@ impl Pages {
         let widest = context.registry.provider(&fetch.resource.provider)?.access.concurrent.max(1);
         let lists = fetch.sets.iter().map(|_| None).collect();
         let decoder = Arc::new(Decoder::new(fetch.columns.clone()));
-        let window = if limit.is_some() { 1 } else { widest };
-        Ok(Pages { fetch, context, decoder, left: limit, window, widest, queue: VecDeque::new(), next_set: 0, lists, cost: None })
+        Ok(Pages { fetch, context, decoder, left: limit, window: 1, widest, queue: VecDeque::new(), next_set: 0, lists, read: 0, cost: None })
     }
 
     /// The same, counting what it costs.
@@ -111,6 +112,7 @@ impl Pages {
             let page = task.join().await.map_err(|e| Error::new(Kind::Internal, format!("a worker failed: {e}")))??;
             let (bytes, rows) = (page.bytes, page.batch.num_rows());
             let batch = self.arrived(&item, page)?;
+            self.read += 1;
             if let Some(cost) = &self.cost {
                 cost.pages.add(1);
                 cost.bytes.add(bytes);
@@ -118,9 +120,6 @@ impl Pages {
                 if batch.num_rows() > 0 && cost.first_row.value() == 0 {
                     cost.first_row.add_duration(cost.started.elapsed());
                 }
-            }
-            if self.left.is_some() {
-                self.window = (self.window * 2).min(self.widest);
             }
             if batch.num_rows() > 0 {
                 return Ok(Some(batch));
@@ -130,8 +129,21 @@ impl Pages {
         Ok(None)
     }
 
+    /// How many requests may travel at the same time. Under a limit no more than it may need: as many as the rows that
+    /// are left fill, where every row counts; else one, and another for each eight pages that were not enough.
+    fn widen(&mut self) {
+        self.window = match (self.left, self.fetch.paging().size) {
+            (None, _) => self.widest,
+            (Some(left), Some(size)) if self.fetch.predicates.is_empty() => {
+                left.div_ceil(usize::try_from(size.largest).unwrap_or(usize::MAX)).clamp(1, self.widest)
+            }
+            (Some(_), _) => (1 + self.read / 8).min(self.widest),
+        };
+    }
+
     /// Begins as many requests as may travel at the same time.
     fn fill(&mut self) {
+        self.widen();
         while self.queue.len() < self.window && self.next_set < self.fetch.sets.len() {
             let pager = Pager::new(&self.fetch.paging(), self.fetch.wanted(self.left));
             let request = pager.first();
