@@ -61,9 +61,12 @@ impl Redactor {
     #[must_use]
     pub fn clean(&self, text: &str) -> String {
         let known = self.0.read().unwrap_or_else(std::sync::PoisonError::into_inner);
-        known.iter().fold(text.to_owned(), |text, secret| {
-            if text.contains(&secret.0) { text.replace(&secret.0, MASK) } else { text }
-        })
+        known.iter().fold(
+            text.to_owned(),
+            |text, secret| {
+                if text.contains(&secret.0) { text.replace(&secret.0, MASK) } else { text }
+            },
+        )
     }
 }
 

@@ -52,8 +52,8 @@ pub async fn one(
     }
     let paging = fetch.paging();
     let read = |envelope: &Envelope<'_>| decode(envelope, (&fetch.method, &paging), decoder, (set, &reply));
-    let (decoded, facts) = with_envelope(&exchange, &fetch.method, &reply, read)
-        .map_err(|e| in_table(e, &fetch.resource))?;
+    let (decoded, facts) =
+        with_envelope(&exchange, &fetch.method, &reply, read).map_err(|e| in_table(e, &fetch.resource))?;
     for misfit in decoded.misfits {
         context.warnings.add_misfit(&fetch.resource.full_name(), misfit);
     }

@@ -10,7 +10,9 @@ use datafusion::common::tree_node::Transformed;
 use datafusion::common::{Column, Result};
 use datafusion::datasource::{provider_as_source, source_as_provider};
 use datafusion::logical_expr::utils::split_conjunction;
-use datafusion::logical_expr::{BinaryExpr, Expr, Join, JoinType, LogicalPlan, LogicalPlanBuilder, Operator, TableScan};
+use datafusion::logical_expr::{
+    BinaryExpr, Expr, Join, JoinType, LogicalPlan, LogicalPlanBuilder, Operator, TableScan,
+};
 use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 
 use super::context::StatementContext;
@@ -90,10 +92,17 @@ fn bind_join(mut join: Join, context: &StatementContext) -> Result<Transformed<L
     // Every row of an outer side must survive, so only the other side may be narrowed to its keys.
     let right_may = matches!(
         join.join_type,
-        JoinType::Inner | JoinType::Left | JoinType::LeftSemi | JoinType::RightSemi | JoinType::LeftAnti | JoinType::LeftMark
+        JoinType::Inner
+            | JoinType::Left
+            | JoinType::LeftSemi
+            | JoinType::RightSemi
+            | JoinType::LeftAnti
+            | JoinType::LeftMark
     );
-    let left_may =
-        matches!(join.join_type, JoinType::Inner | JoinType::Right | JoinType::LeftSemi | JoinType::RightSemi | JoinType::RightAnti);
+    let left_may = matches!(
+        join.join_type,
+        JoinType::Inner | JoinType::Right | JoinType::LeftSemi | JoinType::RightSemi | JoinType::RightAnti
+    );
     for flip in [false, true] {
         if !(if flip { left_may } else { right_may }) {
             continue;

@@ -5,8 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
-use datafusion::common::{DataFusionError, Result};
 use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::expressions::Column as PhysicalColumn;
 use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr, PhysicalSortExpr};
@@ -117,7 +117,15 @@ impl FetchExec {
         }
         let schema = rows::schema(&fetch.columns[..fetch.output]);
         let properties = properties(EquivalenceProperties::new(schema));
-        Ok(FetchExec { fetch: Arc::new(fetch), ordered: None, keys, limit, requests, metrics: ExecutionPlanMetricsSet::new(), properties: Arc::new(properties) })
+        Ok(FetchExec {
+            fetch: Arc::new(fetch),
+            ordered: None,
+            keys,
+            limit,
+            requests,
+            metrics: ExecutionPlanMetricsSet::new(),
+            properties: Arc::new(properties),
+        })
     }
 
     /// What it asks for.
@@ -301,10 +309,7 @@ impl ExecutionPlan for FetchExec {
         Some(self.metrics.clone_inner())
     }
 
-    fn try_pushdown_sort(
-        &self,
-        order: &[PhysicalSortExpr],
-    ) -> Result<SortOrderPushdownResult<Arc<dyn ExecutionPlan>>> {
+    fn try_pushdown_sort(&self, order: &[PhysicalSortExpr]) -> Result<SortOrderPushdownResult<Arc<dyn ExecutionPlan>>> {
         // Where the API breaks ties is its own affair: it can give an order by one column and no more.
         let [only] = order else { return Ok(SortOrderPushdownResult::Unsupported) };
         Ok(match self.ordered_by(only) {

@@ -131,7 +131,10 @@ mod tests {
         let among = |values: &[&str]| Some(Term::Among("c".to_owned(), values.iter().map(|v| json!(v)).collect()));
         assert_eq!(term(&col("c").eq(lit("a"))), among(&["a"]));
         assert_eq!(term(&lit("a").eq(col("c"))), among(&["a"]));
-        assert_eq!(term(&col("c").eq(lit("a")).or(col("c").eq(lit("b"))).or(col("c").eq(lit("a")))), among(&["a", "b"]));
+        assert_eq!(
+            term(&col("c").eq(lit("a")).or(col("c").eq(lit("b"))).or(col("c").eq(lit("a")))),
+            among(&["a", "b"])
+        );
         assert_eq!(term(&col("c").in_list(vec![lit("b"), lit("a"), lit("b")], false)), among(&["b", "a"]));
         assert_eq!(term(&!col("c")), Some(Term::Among("c".to_owned(), vec![json!(false)])));
     }

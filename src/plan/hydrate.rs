@@ -111,7 +111,13 @@ impl DisplayAs for HydrateExec {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<&str> = self.what.fetch.columns.iter().map(|c| c.name.as_str()).collect();
         let fetch = &self.what.fetch;
-        write!(f, "HydrateExec: {} by {}.{}, one request a row", names.join(", "), fetch.resource.name, fetch.method.name)?;
+        write!(
+            f,
+            "HydrateExec: {} by {}.{}, one request a row",
+            names.join(", "),
+            fetch.resource.name,
+            fetch.method.name
+        )?;
         if !self.what.predicates.is_empty() {
             f.write_str(", then filtered")?;
         }
@@ -237,7 +243,6 @@ impl Hydrating {
         }
         Ok(None)
     }
-
 }
 
 /// Fetches rows by key.
@@ -261,16 +266,16 @@ impl Fetcher {
             let names: Vec<&str> = self.what.fetch.columns.iter().map(|c| c.name.as_str()).collect();
             return Err(Error::new(
                 Kind::Network,
-                format!("{needed} more rows need a request each for {}, and {left} are left of the budget", names.join(", ")),
+                format!(
+                    "{needed} more rows need a request each for {}, and {left} are left of the budget",
+                    names.join(", ")
+                ),
             )
             .hint("leave these columns out, narrow the statement, or SET max_requests = ..."));
         }
         let widest = self.widest().map_err(super::errors::unwrap)?;
-        let fetched: Vec<RecordBatch> = stream::iter(0..batch.num_rows())
-            .map(|row| self.fetch(batch, row))
-            .buffered(widest)
-            .try_collect()
-            .await?;
+        let fetched: Vec<RecordBatch> =
+            stream::iter(0..batch.num_rows()).map(|row| self.fetch(batch, row)).buffered(widest).try_collect().await?;
         let fetched = concat_batches(self.decoder.schema(), &fetched).map_err(internal)?;
         let column = |column: &Column| -> crate::error::Result<ArrayRef> {
             let source = if self.what.fetches(&column.name) { &fetched } else { batch };
@@ -296,9 +301,10 @@ impl Fetcher {
                 return Ok(page.batch.slice(0, 1));
             }
         }
-        self.context.warnings.add_counted(
-            &format!("of {} gone when fetched by key; the columns that the list leaves out are NULL there", resource.full_name()),
-        );
+        self.context.warnings.add_counted(&format!(
+            "of {} gone when fetched by key; the columns that the list leaves out are NULL there",
+            resource.full_name()
+        ));
         let schema = self.decoder.schema();
         let nulls = schema.fields().iter().map(|f| new_null_array(f.data_type(), 1)).collect();
         RecordBatch::try_new(schema.clone(), nulls).map_err(internal)

@@ -56,7 +56,10 @@ pub async fn keyed(
     if needed > left {
         return Err(Error::new(
             Kind::Network,
-            format!("{} needs {needed} requests, one a key, and {left} are left of the budget", fetch.resource.full_name()),
+            format!(
+                "{} needs {needed} requests, one a key, and {left} are left of the budget",
+                fetch.resource.full_name()
+            ),
         )
         .hint("narrow the other side of the join, or SET max_requests = ..."));
     }
@@ -95,5 +98,7 @@ fn check(
     });
     let Some(all) = terms.reduce(Expr::and) else { return Ok(None) };
     let schema = DFSchema::try_from(schema(&fetch.columns).as_ref().clone()).map_err(unwrap)?;
-    create_physical_expr(&all, &schema, &ExecutionProps::new(), &PhysicalPlanningContext::default()).map(Some).map_err(unwrap)
+    create_physical_expr(&all, &schema, &ExecutionProps::new(), &PhysicalPlanningContext::default())
+        .map(Some)
+        .map_err(unwrap)
 }

@@ -8,7 +8,9 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::http::RequestLog;
-use crate::registry::{Kind, Method, PathPart, Registry, Resource, Shape, Verb, required, taken, takes, Choice, Location};
+use crate::registry::{
+    Choice, Kind, Location, Method, PathPart, Registry, Resource, Shape, Verb, required, taken, takes,
+};
 
 /// One value of a row.
 enum Cell {
@@ -54,19 +56,58 @@ pub fn schema(table: &str) -> SchemaRef {
         "services" => &["provider", "id", "name", "title", "description", "version", "preferred?", "position#"],
         "resources" => &["provider", "service", "name", "id", "title", "description", "position#"],
         "methods" => &[
-            "provider", "service", "resource", "name", "required_params", "sql_verb", "description",
-            "optional_params", "http_method", "path", "withdrawn", "unsupported", "position#",
+            "provider",
+            "service",
+            "resource",
+            "name",
+            "required_params",
+            "sql_verb",
+            "description",
+            "optional_params",
+            "http_method",
+            "path",
+            "withdrawn",
+            "unsupported",
+            "position#",
         ],
         "columns" => &[
-            "provider", "service", "resource", "name", "type", "description", "hidden?", "secret?", "parameter?",
-            "only_by_key?", "wire_name", "position#",
+            "provider",
+            "service",
+            "resource",
+            "name",
+            "type",
+            "description",
+            "hidden?",
+            "secret?",
+            "parameter?",
+            "only_by_key?",
+            "wire_name",
+            "position#",
         ],
         "parameters" => &[
-            "provider", "service", "resource", "method", "name", "type", "param_type", "shape", "description",
-            "location", "secret?", "position#",
+            "provider",
+            "service",
+            "resource",
+            "method",
+            "name",
+            "type",
+            "param_type",
+            "shape",
+            "description",
+            "location",
+            "secret?",
+            "position#",
         ],
         "requests" => &[
-            "statement#", "started@", "method", "url", "status#", "error", "attempts#", "bytes#", "waited_ms#",
+            "statement#",
+            "started@",
+            "method",
+            "url",
+            "status#",
+            "error",
+            "attempts#",
+            "bytes#",
+            "waited_ms#",
             "taken_ms#",
         ],
         "warnings" => &["statement#", "warning"],
@@ -205,7 +246,8 @@ impl Listing {
             };
             let needs: Vec<&str> = required(m).collect();
             let optional: Vec<&str> = taken(m).filter(|name| !needs.contains(name)).collect();
-            let names = needs.iter().map(|n| (*n, "input_required")).chain(optional.iter().map(|n| (*n, "input_optional")));
+            let names =
+                needs.iter().map(|n| (*n, "input_required")).chain(optional.iter().map(|n| (*n, "input_optional")));
             for (name, param_type) in names {
                 match takes(m, name) {
                     Some(Choice::Parameter(p)) => add(name, param_type, &p.shape, &p.description, location(p.location)),

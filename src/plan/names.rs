@@ -134,7 +134,9 @@ impl Names<'_> {
                 p.name, service.value, table.value
             )),
             None => match nearest(&service.value, self.registry.providers().map(|p| p.name.as_str())) {
-                Some(near) => error.hint(format!("did you mean `{near}.{}`? Names are provider.service.table", table.value)),
+                Some(near) => {
+                    error.hint(format!("did you mean `{near}.{}`? Names are provider.service.table", table.value))
+                }
                 None => error.hint("names are provider.service.table; SHOW PROVIDERS lists the providers"),
             },
         };
@@ -188,7 +190,10 @@ fn by_name<'a, T: 'a>(
 /// The identifiers of an object's name.
 #[must_use]
 pub fn idents(name: &ObjectName) -> Vec<Ident> {
-    name.0.iter().filter_map(|part| if let ObjectNamePart::Identifier(i) = part { Some(i.clone()) } else { None }).collect()
+    name.0
+        .iter()
+        .filter_map(|part| if let ObjectNamePart::Identifier(i) = part { Some(i.clone()) } else { None })
+        .collect()
 }
 
 struct Tables<'a> {

@@ -92,7 +92,19 @@ impl Pages {
         let widest = context.registry.provider(&fetch.resource.provider)?.access.concurrent.max(1);
         let lists = fetch.sets.iter().map(|_| None).collect();
         let decoder = Arc::new(Decoder::new(fetch.columns.clone()));
-        Ok(Pages { fetch, context, decoder, left: limit, window: 1, widest, queue: VecDeque::new(), next_set: 0, lists, read: 0, cost: None })
+        Ok(Pages {
+            fetch,
+            context,
+            decoder,
+            left: limit,
+            window: 1,
+            widest,
+            queue: VecDeque::new(),
+            next_set: 0,
+            lists,
+            read: 0,
+            cost: None,
+        })
     }
 
     /// The same, counting what it costs.
@@ -147,15 +159,7 @@ impl Pages {
         while self.queue.len() < self.window && self.next_set < self.fetch.sets.len() {
             let pager = Pager::new(&self.fetch.paging(), self.fetch.wanted(self.left));
             let request = pager.first();
-            let list = List {
-                pager,
-                beside: 0,
-                rows: 0,
-                total: None,
-                seen: HashSet::new(),
-                repeated: 0,
-                moved: false,
-            };
+            let list = List { pager, beside: 0, rows: 0, total: None, seen: HashSet::new(), repeated: 0, moved: false };
             self.lists[self.next_set] = Some(list);
             self.queue.push_back(Item { set: self.next_set, request, beside: false, task: None });
             self.next_set += 1;

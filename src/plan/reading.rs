@@ -9,9 +9,7 @@ use serde_json::Value;
 
 use super::filters::{Term, term};
 use crate::error::{Error, Result, nearest};
-use crate::registry::{
-    Comparison, Kind, Location, Method, Parameter, Resource, Shape, Supply, Verb, choose, fit,
-};
+use crate::registry::{Comparison, Kind, Location, Method, Parameter, Resource, Shape, Supply, Verb, choose, fit};
 
 /// One list (or one row) to ask for.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -138,9 +136,10 @@ impl Planner<'_> {
     fn equalities(&self, parameter: &Parameter) -> Vec<(usize, Vec<Value>)> {
         let serves = |column: &str| {
             column == parameter.name
-                || parameter.predicate.as_ref().is_some_and(|p| {
-                    p.operator == Comparison::Equal && p.send.is_none() && p.column == column
-                })
+                || parameter
+                    .predicate
+                    .as_ref()
+                    .is_some_and(|p| p.operator == Comparison::Equal && p.send.is_none() && p.column == column)
         };
         let among = self.terms.iter().enumerate().filter_map(|(i, term)| match term {
             Some(Term::Among(column, values)) if serves(column) => Some((i, values.clone())),
@@ -262,10 +261,7 @@ fn no_such_value(name: &str, value: &str, shape: &Shape) -> Error {
 /// Whether rows for which `have` holds all satisfy the same comparison as `want` (`>` implies `>=`).
 fn implies(have: Comparison, want: Comparison) -> bool {
     have == want
-        || matches!(
-            (have, want),
-            (Comparison::Greater, Comparison::AtLeast) | (Comparison::Less, Comparison::AtMost)
-        )
+        || matches!((have, want), (Comparison::Greater, Comparison::AtLeast) | (Comparison::Less, Comparison::AtMost))
 }
 
 /// The bound that a list of equal values implies: the least for `>=`, the greatest for `<=`.

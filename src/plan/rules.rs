@@ -14,7 +14,8 @@ use super::late::LateHydration;
 /// order that the API takes over leaves the limit above it (PushdownSort runs after the first).
 #[must_use]
 pub fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
-    let mut rules: Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> = vec![Arc::new(CountRule), Arc::new(LateHydration)];
+    let mut rules: Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> =
+        vec![Arc::new(CountRule), Arc::new(LateHydration)];
     rules.extend(PhysicalOptimizer::new().rules);
     rules.push(Arc::new(LimitPushdown::new()));
     rules

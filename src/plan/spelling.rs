@@ -59,7 +59,8 @@ impl VisitorMut for Aliases {
     }
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
-        if let TableFactor::Derived { alias: Some(alias), .. } | TableFactor::Table { alias: Some(alias), .. } = factor {
+        if let TableFactor::Derived { alias: Some(alias), .. } | TableFactor::Table { alias: Some(alias), .. } = factor
+        {
             self.0.extend(alias.columns.iter().map(|c| folded(&c.name)));
         }
         ControlFlow::Continue(())
@@ -224,7 +225,9 @@ fn relations(from: &TableWithJoins) -> Vec<&TableFactor> {
     let mut found = Vec::new();
     for factor in factors {
         match factor {
-            TableFactor::NestedJoin { table_with_joins, .. } if nested(factor) => found.extend(relations(table_with_joins)),
+            TableFactor::NestedJoin { table_with_joins, .. } if nested(factor) => {
+                found.extend(relations(table_with_joins))
+            }
             other => found.push(other),
         }
     }

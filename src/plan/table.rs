@@ -69,7 +69,8 @@ impl ResourceTable {
         let names: Vec<String> = names.iter().map(|n| (*n).to_owned()).collect();
         let method = plan(&names).ok()?.method;
         // Only what this method cannot do without: what it takes besides is the join's to compare.
-        let given: Vec<String> = filters.iter().filter_map(super::filters::term).map(|t| t.column().to_owned()).collect();
+        let given: Vec<String> =
+            filters.iter().filter_map(super::filters::term).map(|t| t.column().to_owned()).collect();
         let lacks = |p: &&Parameter| p.required && names.contains(&p.name) && !given.contains(&p.name);
         let needed: Vec<String> =
             method.parameters.iter().filter(lacks).filter(|p| default(p).is_none()).map(|p| p.name.clone()).collect();
@@ -199,7 +200,8 @@ impl Scan<'_> {
         let resource = &self.table.resource;
         let outputs = output.len();
         let mut columns: Vec<Column> = output.into_iter().cloned().collect();
-        let add = |columns: &mut Vec<Column>, column: &Column| match columns.iter().position(|c| c.name == column.name) {
+        let add = |columns: &mut Vec<Column>, column: &Column| match columns.iter().position(|c| c.name == column.name)
+        {
             Some(position) => position,
             None => {
                 columns.push(column.clone());
@@ -307,7 +309,10 @@ fn shown_filters(resource: &Resource, filters: &[Expr], notes: &[(usize, String)
     };
     let shown = filters.iter().enumerate().map(|(i, filter)| {
         let text = match is_secret(filter) {
-            true => format!("a filter on {}", filter.column_refs().iter().map(|c| c.name.as_str()).collect::<Vec<_>>().join(", ")),
+            true => format!(
+                "a filter on {}",
+                filter.column_refs().iter().map(|c| c.name.as_str()).collect::<Vec<_>>().join(", ")
+            ),
             false => unqualified(filter).map_or_else(|_| filter.to_string(), |f| f.human_display().to_string()),
         };
         let sent: Vec<&str> = notes.iter().filter(|(n, _)| *n == i).map(|(_, note)| note.as_str()).collect();

@@ -77,28 +77,30 @@ pub fn choose<'a>(resource: &'a Resource, verb: Verb, supply: &Supply<'_>) -> Re
     fitting.sort_by_key(|m| Reverse(weight(m)));
     match fitting.as_slice() {
         [] => Err(nothing_fits(resource, verb, &candidates, supply)),
-        [first, second, ..] if verb != Verb::Select && weight(first) == weight(second) => Err(Error::statement(format!(
-            "the methods {} and {} of {} fit this statement equally well",
-            first.name,
-            second.name,
-            resource.full_name()
-        ))
-        .hint(format!("leave out what only one of them takes; SHOW METHODS IN {} tells", resource.full_name()))),
+        [first, second, ..] if verb != Verb::Select && weight(first) == weight(second) => {
+            Err(Error::statement(format!(
+                "the methods {} and {} of {} fit this statement equally well",
+                first.name,
+                second.name,
+                resource.full_name()
+            ))
+            .hint(format!("leave out what only one of them takes; SHOW METHODS IN {} tells", resource.full_name())))
+        }
         [first, ..] => Ok(first),
     }
 }
 
 fn unsupported(resource: &Resource, verb: Verb) -> Error {
-    let mut verbs: Vec<String> = Verb::ALL
-        .into_iter()
-        .filter(|v| resource.methods_of(*v).next().is_some())
-        .map(|v| v.to_string())
-        .collect();
+    let mut verbs: Vec<String> =
+        Verb::ALL.into_iter().filter(|v| resource.methods_of(*v).next().is_some()).map(|v| v.to_string()).collect();
     if verbs.is_empty() {
         verbs.push("nothing".to_owned());
     }
-    Error::statement(format!("{} does not support {verb}", resource.full_name()))
-        .hint(format!("it supports {}; SHOW METHODS IN {} lists them", verbs.join(", "), resource.full_name()))
+    Error::statement(format!("{} does not support {verb}", resource.full_name())).hint(format!(
+        "it supports {}; SHOW METHODS IN {} lists them",
+        verbs.join(", "),
+        resource.full_name()
+    ))
 }
 
 fn nothing_fits(resource: &Resource, verb: Verb, candidates: &[&Arc<Method>], supply: &Supply<'_>) -> Error {
@@ -118,7 +120,9 @@ fn nothing_fits(resource: &Resource, verb: Verb, candidates: &[&Arc<Method>], su
             resource.provider
         ),
         Verb::Delete => format!("add WHERE {first} = '...', or SET {}.{first} = '...'", resource.provider),
-        Verb::Insert => format!("add {first} to the columns of the INSERT; SHOW INSERT INTO {} writes one", resource.full_name()),
+        Verb::Insert => {
+            format!("add {first} to the columns of the INSERT; SHOW INSERT INTO {} writes one", resource.full_name())
+        }
         Verb::Update | Verb::Replace => format!("add {first} = '...' to the WHERE"),
         Verb::Exec => format!("add @{first} = '...'"),
     };
@@ -144,7 +148,8 @@ pub fn check_given(resource: &Resource, verb: Verb, method: &Method, given: &[&s
         let hint = match other {
             Some(other) => {
                 let extra: Vec<&str> = required(other).filter(|n| !required(method).any(|m| m == *n)).collect();
-                let needs = if extra.is_empty() { String::new() } else { format!(", and needs {}", extra.join(" and ")) };
+                let needs =
+                    if extra.is_empty() { String::new() } else { format!(", and needs {}", extra.join(" and ")) };
                 format!("the method {} takes it{needs}", other.name)
             }
             None => match crate::error::nearest(name, taken(method)) {

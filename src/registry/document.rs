@@ -54,9 +54,7 @@ impl Document {
             Error::document(format!("{}: `{reference}` leads out of the document", self.file))
                 .hint("references within a document begin with `#/`")
         })?;
-        self.root
-            .pointer(pointer)
-            .ok_or_else(|| Error::document(format!("{}: `{reference}` leads nowhere", self.file)))
+        self.root.pointer(pointer).ok_or_else(|| Error::document(format!("{}: `{reference}` leads nowhere", self.file)))
     }
 }
 

@@ -40,8 +40,9 @@ fn fit_value(name: &str, value: Value, shape: &Shape, warnings: &mut Vec<String>
         Kind::Integer => integer(&value).ok_or_else(|| wrong("an integer"))?,
         Kind::Number => number(&value).ok_or_else(|| wrong("a number"))?,
         Kind::Boolean => boolean(&value).ok_or_else(|| wrong("a boolean: true or false"))?,
-        Kind::Timestamp => timestamp(value)
-            .ok_or_else(|| wrong("a timestamp").hint("write it as '2026-01-31T12:00:00Z'"))?,
+        Kind::Timestamp => {
+            timestamp(value).ok_or_else(|| wrong("a timestamp").hint("write it as '2026-01-31T12:00:00Z'"))?
+        }
         Kind::Object => json(value).filter(Value::is_object).ok_or_else(|| wrong("a JSON object"))?,
         Kind::Array => json(value).filter(Value::is_array).ok_or_else(|| wrong("a JSON array"))?,
         // Text that looks like an object or array is one; other text is text.
@@ -152,7 +153,9 @@ fn is_rfc3339(text: &str) -> bool {
         None => &text[19..],
     };
     let at = text.len() - zone.len();
-    fields && (matches!(zone, "Z" | "z") || (zone.len() == 6 && digits(at + 1, at + 3, 0, 23) && digits(at + 4, at + 6, 0, 59)))
+    fields
+        && (matches!(zone, "Z" | "z")
+            || (zone.len() == 6 && digits(at + 1, at + 3, 0, 23) && digits(at + 4, at + 6, 0, 59)))
 }
 
 /// JSON text as the value it says; a value that is no text stays.
@@ -189,10 +192,16 @@ fn check_rules(name: &str, value: &Value, shape: &Shape, warnings: &mut Vec<Stri
     if let Some(text) = value.as_str() {
         let length = text.chars().count() as u64;
         if shape.max_length.is_some_and(|most| length > most) {
-            return refuse(format!("at most {} characters are allowed, it has {length}", shape.max_length.unwrap_or(0)));
+            return refuse(format!(
+                "at most {} characters are allowed, it has {length}",
+                shape.max_length.unwrap_or(0)
+            ));
         }
         if shape.min_length.is_some_and(|least| length < least) {
-            return refuse(format!("at least {} characters are needed, it has {length}", shape.min_length.unwrap_or(0)));
+            return refuse(format!(
+                "at least {} characters are needed, it has {length}",
+                shape.min_length.unwrap_or(0)
+            ));
         }
     }
     Ok(())
@@ -312,10 +321,8 @@ mod tests {
             description: String::new(),
         };
         let mode = Shape { values: vec!["off".to_owned()], ..Shape::default() };
-        let recording = Shape {
-            fields: vec![field("mode", mode), field("timeoutSeconds", of(Kind::Integer))],
-            ..of(Kind::Object)
-        };
+        let recording =
+            Shape { fields: vec![field("mode", mode), field("timeoutSeconds", of(Kind::Integer))], ..of(Kind::Object) };
         let error = fitted(json!({"mode": "sideways"}), &recording).unwrap_err().to_string();
         assert!(error.contains("c.mode = 'sideways'"), "{error}");
         let fine = fit("c", json!("{\"timeoutSeconds\": \"5\", \"new\": 1}"), &recording).unwrap();

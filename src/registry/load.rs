@@ -76,11 +76,7 @@ fn access(document: &Document) -> Result<Access> {
             .collect(),
         success: keys.success.as_deref().map(path).transpose()?,
         errors,
-        hints: keys
-            .hints
-            .into_iter()
-            .map(|h| ErrorHint { status: h.status, code: h.code, hint: h.hint })
-            .collect(),
+        hints: keys.hints.into_iter().map(|h| ErrorHint { status: h.status, code: h.code, hint: h.hint }).collect(),
     })
 }
 
@@ -268,8 +264,8 @@ fn derived_column(name: &str, value: &Value, here: &str) -> Result<Column> {
     let here = format!("{here}.x-weir.columns.{name}");
     let keys: DerivedKeys =
         serde_json::from_value(value.clone()).map_err(|e| Error::document(format!("{here}: {e}")))?;
-    let kind = schema::kind_of(&keys.kind)
-        .ok_or_else(|| Error::document(format!("{here}: `{}` is no type", keys.kind)))?;
+    let kind =
+        schema::kind_of(&keys.kind).ok_or_else(|| Error::document(format!("{here}: `{}` is no type", keys.kind)))?;
     Ok(Column {
         name: name.to_owned(),
         wire: name.to_owned(),

@@ -101,7 +101,12 @@ fn path_parts(path: &str) -> Vec<PathPart> {
 }
 
 /// The server of an operation, its path item or the document, and its variables as parameters.
-fn server(document: &Document, operation: &Value, item: Option<&Value>, here: &str) -> Result<(String, Vec<Parameter>)> {
+fn server(
+    document: &Document,
+    operation: &Value,
+    item: Option<&Value>,
+    here: &str,
+) -> Result<(String, Vec<Parameter>)> {
     let first = |value: &Value| value.get("servers").and_then(|s| s.get(0)).cloned();
     let server = first(operation)
         .or_else(|| item.and_then(first))
@@ -130,12 +135,7 @@ fn server(document: &Document, operation: &Value, item: Option<&Value>, here: &s
 }
 
 /// Parameters of the path item and of the operation; the operation's replace the item's of the same place and name.
-fn read_parameters(
-    document: &Document,
-    operation: &Value,
-    item: Option<&Value>,
-    here: &str,
-) -> Result<Vec<Parameter>> {
+fn read_parameters(document: &Document, operation: &Value, item: Option<&Value>, here: &str) -> Result<Vec<Parameter>> {
     let lists = [item.and_then(|i| i.get("parameters")), operation.get("parameters")];
     let mut parameters: Vec<Parameter> = Vec::new();
     for value in lists.into_iter().flatten().filter_map(Value::as_array).flatten() {
@@ -207,9 +207,9 @@ fn read_body(document: &Document, method: &Value, operation: &Value, here: &str)
     let body = document.resolve(body)?;
     let Some(content) = body.get("content").and_then(Value::as_object) else { return Ok(None) };
     let wanted = method.pointer("/request/mediaType").and_then(Value::as_str);
-    let entry = wanted.and_then(|w| content.get_key_value(w)).or_else(|| {
-        content.get_key_value("application/json").or_else(|| content.iter().next())
-    });
+    let entry = wanted
+        .and_then(|w| content.get_key_value(w))
+        .or_else(|| content.get_key_value("application/json").or_else(|| content.iter().next()));
     let Some((media_type, media)) = entry else { return Ok(None) };
     let empty = Value::Null;
     let schema = media.get("schema").unwrap_or(&empty);
@@ -218,7 +218,8 @@ fn read_body(document: &Document, method: &Value, operation: &Value, here: &str)
     Ok(Some(Body {
         media_type: media_type.clone(),
         required: body.get("required") == Some(&Value::Bool(true)),
-        open: fields.is_empty() || matches!(resolved.get("additionalProperties"), Some(Value::Bool(true) | Value::Object(_))),
+        open: fields.is_empty()
+            || matches!(resolved.get("additionalProperties"), Some(Value::Bool(true) | Value::Object(_))),
         fields,
     }))
 }
@@ -230,7 +231,8 @@ fn read_answer(
     keys: &MethodKeys,
     here: &str,
 ) -> Result<Answer> {
-    let key = method.pointer("/response/openAPIDocKey").map(|k| k.as_str().map_or_else(|| k.to_string(), str::to_owned));
+    let key =
+        method.pointer("/response/openAPIDocKey").map(|k| k.as_str().map_or_else(|| k.to_string(), str::to_owned));
     let responses = operation.get("responses").and_then(Value::as_object);
     let response = responses.and_then(|all| match &key {
         Some(key) => all.get(key),

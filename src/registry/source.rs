@@ -50,9 +50,9 @@ impl Root {
                 .and_then(include_dir::File::contents_utf8)
                 .map(Cow::Borrowed)
                 .ok_or_else(|| Error::document(format!("no document {}", self.name(path)))),
-            Root::Folder(folder) => std::fs::read_to_string(folder.join(path)).map(Cow::Owned).map_err(|e| {
-                Error::document(format!("{} cannot be read: {e}", self.name(path))).caused_by(e)
-            }),
+            Root::Folder(folder) => std::fs::read_to_string(folder.join(path))
+                .map(Cow::Owned)
+                .map_err(|e| Error::document(format!("{} cannot be read: {e}", self.name(path))).caused_by(e)),
         }
     }
 

@@ -40,7 +40,9 @@ pub fn to_json(array: &dyn Array, row: usize) -> Result<Value> {
         DataType::LargeUtf8 => array.as_string::<i64>().value(row).into(),
         DataType::Utf8View => array.as_string_view().value(row).into(),
         DataType::Timestamp(..) => timestamp(&formatted(array, row)?).into(),
-        DataType::Date32 | DataType::Date64 | DataType::Time32(_) | DataType::Time64(_) => formatted(array, row)?.into(),
+        DataType::Date32 | DataType::Date64 | DataType::Time32(_) | DataType::Time64(_) => {
+            formatted(array, row)?.into()
+        }
         DataType::Dictionary(..) => {
             let dictionary = array.as_any_dictionary();
             to_json(dictionary.values(), dictionary.normalized_keys()[row])?
@@ -143,10 +145,7 @@ mod tests {
             (Arc::new(Int64Array::from(vec![None])), json!(null)),
             (Arc::new(StringViewArray::from(vec![""])), json!("")),
             (Arc::new(TimestampNanosecondArray::from(vec![500_000_000])), json!("1970-01-01T00:00:00.500Z")),
-            (
-                Arc::new(Decimal128Array::from(vec![1250]).with_precision_and_scale(10, 2).unwrap()),
-                json!(12.5),
-            ),
+            (Arc::new(Decimal128Array::from(vec![1250]).with_precision_and_scale(10, 2).unwrap()), json!(12.5)),
             (
                 Arc::new(StructArray::from(vec![(
                     Arc::new(Field::new("a", DataType::Int64, true)),

@@ -70,8 +70,10 @@ impl Answer {
     /// [`Kind::Incomplete`] when it may not be, and the session is strict.
     pub fn check_complete(&self) -> Result<()> {
         match self.context.warnings.incomplete() {
-            Some(why) if self.strict => Err(Error::new(Kind::Incomplete, format!("the answer may not be whole: {why}"))
-                .hint("narrow the statement until it is, or run without --strict")),
+            Some(why) if self.strict => {
+                Err(Error::new(Kind::Incomplete, format!("the answer may not be whole: {why}"))
+                    .hint("narrow the statement until it is, or run without --strict"))
+            }
             _ => Ok(()),
         }
     }

@@ -17,8 +17,8 @@ use super::{Run, State};
 use crate::error::{Error, Kind, Result};
 use crate::http::RequestLog;
 use crate::plan::{
-    BindRule, Catalogs, PlanOptions, OWN_CATALOG, OWN_SCHEMA, SYSTEM_CATALOG, SessionFacts, Shown, StatementContext, SystemCatalog,
-    physical_rules, unwrap,
+    BindRule, Catalogs, OWN_CATALOG, OWN_SCHEMA, PlanOptions, SYSTEM_CATALOG, SessionFacts, Shown, StatementContext,
+    SystemCatalog, physical_rules, unwrap,
 };
 use crate::registry::Registry;
 
@@ -115,9 +115,10 @@ impl Engine {
     /// Whether the engine takes a setting.
     pub fn check_option(&self, name: &str, value: &str) -> Result<()> {
         let mut config = self.base.config().clone();
-        config.options_mut().set(name, value).map_err(|e| {
-            Error::statement(format!("{name} = '{value}' is not accepted: {}", unwrap(e).message()))
-        })
+        config
+            .options_mut()
+            .set(name, value)
+            .map_err(|e| Error::statement(format!("{name} = '{value}' is not accepted: {}", unwrap(e).message())))
     }
 
     /// The engine's own value of a setting.

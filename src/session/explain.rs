@@ -152,9 +152,11 @@ fn expected(plan: &Arc<dyn ExecutionPlan>, fetches: &[&FetchExec]) -> String {
     for fetch in fetches {
         let sets = fetch.requests().len();
         let whole = fetch.description().paging().style == PagingStyle::Whole;
-        let one_page = whole || fetch.description().wanted(fetch.fetch()).is_some_and(|rows| {
-            fetch.description().paging().size.is_some_and(|size| rows <= size.largest)
-        });
+        let one_page = whole
+            || fetch
+                .description()
+                .wanted(fetch.fetch())
+                .is_some_and(|rows| fetch.description().paging().size.is_some_and(|size| rows <= size.largest));
         known &= (one_page || sets == 0) && !fetch.is_keyed();
         least += if fetch.is_keyed() { 0 } else { sets };
     }

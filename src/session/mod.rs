@@ -23,8 +23,8 @@ pub use answer::{Answer, Rows, Summary};
 pub use settings::Settings;
 
 use crate::error::{Error, Result};
-pub use crate::http::{Notices, Record};
 use crate::http::{Budget, Client, ClientOptions, RequestLog};
+pub use crate::http::{Notices, Record};
 use crate::plan::{Answers, Defaults, Names, StatementContext, Warnings};
 use crate::registry::Registry;
 use crate::secret::Redactor;

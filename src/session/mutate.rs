@@ -293,7 +293,11 @@ fn undone(error: Error, done: usize, all: usize) -> Error {
     let kind = if done == 0 { error.kind() } else { Kind::Partial };
     let mut told = Error::new(
         kind,
-        format!("{done} of {all} rows were written; row {}{doubt} failed: {}; {rest} were not sent", done + 1, error.message()),
+        format!(
+            "{done} of {all} rows were written; row {}{doubt} failed: {}; {rest} were not sent",
+            done + 1,
+            error.message()
+        ),
     );
     if let Some(hint) = error.hint_text() {
         told = told.hint(hint);

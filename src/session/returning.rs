@@ -41,9 +41,10 @@ impl Returnable {
             if columns.iter().any(|c| c.name == column.name) {
                 return;
             }
-            let paths = column.paths.iter().map(|p| {
-                JsonPath(std::iter::once(prefix.to_owned()).chain(p.0.iter().cloned()).collect())
-            });
+            let paths = column
+                .paths
+                .iter()
+                .map(|p| JsonPath(std::iter::once(prefix.to_owned()).chain(p.0.iter().cloned()).collect()));
             let from_request = JsonPath(vec!["sent".to_owned(), column.name.clone()]);
             let paths = if prefix == "row" { paths.chain([from_request]).collect() } else { paths.collect() };
             columns.push(Column { paths, ..column.clone() });
@@ -74,9 +75,10 @@ impl Returnable {
             if columns.iter().any(|c| c.name == column.name) {
                 return;
             }
-            let paths = column.paths.iter().map(|p| {
-                JsonPath(std::iter::once(prefix.to_owned()).chain(p.0.iter().cloned()).collect())
-            });
+            let paths = column
+                .paths
+                .iter()
+                .map(|p| JsonPath(std::iter::once(prefix.to_owned()).chain(p.0.iter().cloned()).collect()));
             columns.push(Column { paths: paths.collect(), ..column.clone() });
         };
         resource.columns.iter().filter(|c| c.name == "_raw").for_each(|c| add_hidden(c, "row"));

@@ -90,12 +90,14 @@ impl Settings {
             let text = |s: &Settings| s.get(name).unwrap_or_default();
             [(*name).to_owned(), text(self), text(&defaults), (*meaning).to_owned()]
         });
-        let parameters = self.defaults.iter().map(|(name, value)| {
-            [name.clone(), value.clone(), String::new(), "the default of a parameter".to_owned()]
-        });
-        let engine = self.engine.iter().map(|(name, value)| {
-            [name.clone(), value.clone(), String::new(), "a setting of the engine".to_owned()]
-        });
+        let parameters = self
+            .defaults
+            .iter()
+            .map(|(name, value)| [name.clone(), value.clone(), String::new(), "the default of a parameter".to_owned()]);
+        let engine = self
+            .engine
+            .iter()
+            .map(|(name, value)| [name.clone(), value.clone(), String::new(), "a setting of the engine".to_owned()]);
         known.chain(parameters).chain(engine).collect()
     }
 }

@@ -38,7 +38,9 @@ impl Session {
                 );
                 (columns, "registry.methods", of_resource(&resource), "position")
             }
-            What::Settings => ("name, value, \"default\", description".to_owned(), "session.settings", Vec::new(), "name"),
+            What::Settings => {
+                ("name, value, \"default\", description".to_owned(), "session.settings", Vec::new(), "name")
+            }
             What::Setting(name) => {
                 let (name, value) = self.setting(name)?;
                 return Ok(Answer::rows(run, one_column(&name, vec![value])?));
@@ -63,7 +65,8 @@ impl Session {
             terms.push(format!("name LIKE {}", quoted(pattern)));
         }
         let filter = if terms.is_empty() { String::new() } else { format!(" WHERE {}", terms.join(" AND ")) };
-        let rows = self.rows_of_sql(run, &format!("SELECT {columns} FROM system.{table}{filter} ORDER BY {order}")).await?;
+        let rows =
+            self.rows_of_sql(run, &format!("SELECT {columns} FROM system.{table}{filter} ORDER BY {order}")).await?;
         self.warn_of_problems(run);
         Ok(Answer::rows(run, rows))
     }
@@ -141,7 +144,8 @@ impl Session {
         let in_use = self.in_use();
         let name = named.map(|i| i.value.clone()).or_else(|| in_use.first().cloned());
         let name = name.ok_or_else(|| {
-            Error::statement("SHOW SERVICES needs a provider").hint("SHOW SERVICES IN provider; SHOW PROVIDERS lists them")
+            Error::statement("SHOW SERVICES needs a provider")
+                .hint("SHOW SERVICES IN provider; SHOW PROVIDERS lists them")
         })?;
         Ok(self.registry.provider(&name)?.name.clone())
     }

@@ -11,10 +11,10 @@ use super::repl;
 use super::report::Report;
 use super::script::{Goes, Runner};
 use crate::error::{Error, Kind, Result};
-use crate::session::Notices;
 use crate::output::{Format, Options, Target};
 use crate::sandbox::{self, Sandbox};
 use crate::secret::Redactor;
+use crate::session::Notices;
 use crate::session::{Session, SessionOptions, Settings};
 
 /// A failing statement in the middle of a panic message could show what must not be shown: weir tells of panics itself.
@@ -42,7 +42,9 @@ pub fn main() -> ExitCode {
         Some(Command::Exec(exec)) => runtime.block_on(run_exec(&exec, &typed.common, around)),
         Some(Command::Shell) => run_shell(&runtime, &typed.common, around),
         None if around.stdin_is_terminal => run_shell(&runtime, &typed.common, around),
-        None => Err(Error::new(Kind::Usage, "no command is given").hint("weir exec -i - runs standard input; weir --help")),
+        None => {
+            Err(Error::new(Kind::Usage, "no command is given").hint("weir exec -i - runs standard input; weir --help"))
+        }
     };
     // A read that was interrupted may have requests under way; nobody waits for them.
     runtime.shutdown_background();
@@ -110,7 +112,9 @@ async fn run_exec(exec: &Exec, common: &Common, around: Surroundings) -> Result<
     let (session, _sandbox) = open(common, &around).await?;
     let mut runner = runner(&session, common, around.width);
     if common.sandbox {
-        runner.report.note("answered by the sandbox, a simulation inside this program; nothing real is read or changed");
+        runner
+            .report
+            .note("answered by the sandbox, a simulation inside this program; nothing real is read or changed");
     }
     let result = match &common.file {
         None => run_all(&runner, &texts, &mut std::io::stdout()).await,
@@ -157,8 +161,8 @@ fn read(path: &Path) -> Result<String> {
     };
     let name = path.display();
     read.map_err(|e| Error::new(Kind::Usage, format!("{name} cannot be read: {e}")).caused_by(e))?;
-    let text = String::from_utf8(bytes)
-        .map_err(|e| Error::new(Kind::Usage, format!("{name} is not UTF-8")).caused_by(e))?;
+    let text =
+        String::from_utf8(bytes).map_err(|e| Error::new(Kind::Usage, format!("{name} is not UTF-8")).caused_by(e))?;
     Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
 

@@ -11,9 +11,13 @@ pub fn may_keep(statement: &str, redactor: &crate::secret::Redactor) -> bool {
     let writes = ["insert", "exec", "set", "update", "replace"].iter().any(|verb| lower.trim_start().starts_with(verb));
     let compares = SECRETS.iter().any(|name| {
         lower.match_indices(name).any(|(at, _)| {
-            let after = lower[at + name.len()..].trim_start_matches(|c: char| c.is_alphanumeric() || c == '_' || c == '"');
+            let after =
+                lower[at + name.len()..].trim_start_matches(|c: char| c.is_alphanumeric() || c == '_' || c == '"');
             let after = after.trim_start();
-            after.starts_with("= '") || after.starts_with("='") || after.starts_with("in (") || after.starts_with("like")
+            after.starts_with("= '")
+                || after.starts_with("='")
+                || after.starts_with("in (")
+                || after.starts_with("like")
         })
     });
     !compares && !(writes && SECRETS.iter().any(|name| lower.contains(name)))

@@ -48,7 +48,9 @@ pub fn run(runtime: &tokio::runtime::Runtime, runner: &Runner<'_>, history: Opti
                     "\\q" | "quit" | "exit" => return Ok(()),
                     "\\?" | "help" => runner.report.line(HELP),
                     word if word.starts_with('\\') => {
-                        runner.report.error(&Error::statement(format!("there is no command {word}")).hint("\\? lists them"));
+                        runner
+                            .report
+                            .error(&Error::statement(format!("there is no command {word}")).hint("\\? lists them"));
                     }
                     _ => statements(runtime, runner, &text),
                 }

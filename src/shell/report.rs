@@ -4,8 +4,8 @@
 use std::io::Write;
 
 use crate::error::Error;
-use crate::session::Record;
 use crate::secret::Redactor;
+use crate::session::Record;
 
 /// Says something, secrets masked.
 #[derive(Debug, Clone)]
