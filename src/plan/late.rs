@@ -44,7 +44,7 @@ fn lifted(node: &Arc<dyn ExecutionPlan>) -> Result<Option<Arc<dyn ExecutionPlan>
         return Ok(None);
     }
     if let Some(hydrate) = sort.input().downcast_ref::<HydrateExec>() {
-        return below(sort, hydrate, sort.expr().iter().cloned().collect());
+        return Ok(below(sort, hydrate, sort.expr().iter().cloned().collect()));
     }
     let Some(projection) = sort.input().downcast_ref::<ProjectionExec>() else { return Ok(None) };
     let Some(hydrate) = projection.input().downcast_ref::<HydrateExec>() else { return Ok(None) };
@@ -55,32 +55,28 @@ fn lifted(node: &Arc<dyn ExecutionPlan>) -> Result<Option<Arc<dyn ExecutionPlan>
         let below = projection.expr()[column.index()].expr.clone();
         order.push(PhysicalSortExpr { expr: below, options: key.options });
     }
-    let Some(new) = below(sort, hydrate, order)? else { return Ok(None) };
+    let Some(new) = below(sort, hydrate, order) else { return Ok(None) };
     Ok(Some(Arc::new(ProjectionExec::try_new(projection.expr().to_vec(), new)?)))
 }
 
 /// Hydrate over Sort over Hydrate's input; None where the order needs what is fetched.
-fn below(
-    sort: &SortExec,
-    hydrate: &HydrateExec,
-    order: Vec<PhysicalSortExpr>,
-) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+fn below(sort: &SortExec, hydrate: &HydrateExec, order: Vec<PhysicalSortExpr>) -> Option<Arc<dyn ExecutionPlan>> {
     if !hydrate.keeps_every_row() {
-        return Ok(None);
+        return None;
     }
     let schema = hydrate.input().schema();
     let mut keys = Vec::with_capacity(order.len());
     for key in &order {
-        let Some(column) = key.expr.downcast_ref::<Column>() else { return Ok(None) };
+        let column = key.expr.downcast_ref::<Column>()?;
         if hydrate.description().fetches(column.name()) {
-            return Ok(None);
+            return None;
         }
-        let Ok(index) = schema.index_of(column.name()) else { return Ok(None) };
+        let Ok(index) = schema.index_of(column.name()) else { return None };
         let expr: Arc<dyn PhysicalExpr> = Arc::new(Column::new(column.name(), index));
         keys.push(PhysicalSortExpr { expr, options: key.options });
     }
-    let Some(keys) = LexOrdering::new(keys) else { return Ok(None) };
+    let keys = LexOrdering::new(keys)?;
     let sorted = SortExec::new(keys, hydrate.input().clone()).with_fetch(sort.fetch());
     let new = HydrateExec::new(hydrate.description().clone(), Arc::new(sorted), None, order);
-    Ok(Some(Arc::new(new)))
+    Some(Arc::new(new))
 }

@@ -147,8 +147,8 @@ impl Listing {
         }
     }
 
-    pub fn services(&mut self, registry: &Registry, wanted: &Option<Vec<String>>) {
-        let allowed = |name: &str| wanted.as_ref().is_none_or(|names| names.iter().any(|n| n == name));
+    pub fn services(&mut self, registry: &Registry, wanted: Option<&Vec<String>>) {
+        let allowed = |name: &str| wanted.is_none_or(|names| names.iter().any(|n| n == name));
         for provider in registry.providers().filter(|p| allowed(&p.name)) {
             for (i, s) in provider.services.iter().enumerate() {
                 self.rows.push(vec![

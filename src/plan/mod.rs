@@ -32,5 +32,5 @@ pub use fetch::{FetchExec, reads_twice};
 pub use hydrate::HydrateExec;
 pub use names::{Names, OWN_CATALOG, OWN_SCHEMA, Resolved, SYSTEM_CATALOG, folded, idents, place};
 pub use rules::physical_rules;
-pub use spelling::{Spelling, rewrite};
+pub use spelling::{Spelling, name_as_typed, name_items, rewrite};
 pub use system::{SessionFacts, SystemCatalog};

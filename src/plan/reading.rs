@@ -1,5 +1,5 @@
 //! How a table is read: which method, with which sets of parameters, for what a WHERE says. Pure: no I/O, no plan.
-//! The residue of the filters is FetchExec's to apply; what is decided here only narrows what the API sends.
+//! The residue of the filters is `FetchExec`'s to apply; what is decided here only narrows what the API sends.
 
 use std::sync::Arc;
 

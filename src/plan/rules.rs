@@ -10,8 +10,8 @@ use super::count::CountRule;
 use super::late::LateHydration;
 
 /// All rules in order. Counting and late fetching come first, before anything is
-/// repartitioned. A second LimitPushdown comes last: an
-/// order that the API takes over leaves the limit above it (PushdownSort runs after the first).
+/// repartitioned. A second `LimitPushdown` comes last: an
+/// order that the API takes over leaves the limit above it (`PushdownSort` runs after the first).
 #[must_use]
 pub fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     let mut rules: Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> =

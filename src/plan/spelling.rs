@@ -6,8 +6,8 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use sqlparser::ast::{
-    BinaryOperator, ExcludeSelectItem, Expr, Ident, JoinConstraint, JoinOperator, ObjectName, Select, SelectItem,
-    SelectItemQualifiedWildcardKind, TableFactor, TableWithJoins, Value, VisitMut, VisitorMut,
+    BinaryOperator, ExcludeSelectItem, Expr, Ident, JoinConstraint, JoinOperator, ObjectName, Query, Select,
+    SelectItem, SelectItemQualifiedWildcardKind, SetExpr, TableFactor, TableWithJoins, Value, VisitMut, VisitorMut,
     WildcardAdditionalOptions,
 };
 
@@ -23,6 +23,41 @@ pub struct Spelling {
     pub identifiers: Vec<Ident>,
     /// Texts compared with secret columns.
     pub secrets: Vec<String>,
+}
+
+/// Longer expressions keep the engine's name.
+const LONGEST_NAME: usize = 80;
+
+/// Names the outermost query's unnamed expressions as they were typed: `count(id)`, and not the engine's
+/// `count(provider.service.table.id)`.
+pub fn name_as_typed(query: &mut Query) {
+    name_body(&mut query.body);
+}
+
+fn name_body(body: &mut SetExpr) {
+    match body {
+        SetExpr::Select(select) => name_items(&mut select.projection),
+        SetExpr::Query(query) => name_as_typed(query),
+        // The names of a set operation are those of its left side.
+        SetExpr::SetOperation { left, .. } => name_body(left),
+        _ => {}
+    }
+}
+
+/// The same for the items of a SELECT or RETURNING.
+pub fn name_items(items: &mut [SelectItem]) {
+    let mut taken: BTreeSet<String> = BTreeSet::new();
+    for item in items {
+        let SelectItem::UnnamedExpr(expr) = item else { continue };
+        if matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_) | Expr::Nested(_)) {
+            continue;
+        }
+        let text = expr.to_string();
+        // `unnest` makes rows and cannot stand behind every name; equal names would clash.
+        if text.len() <= LONGEST_NAME && !text.to_lowercase().contains("unnest") && taken.insert(text.clone()) {
+            *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias: Ident::with_quote('"', text) };
+        }
+    }
 }
 
 /// Rewrites the columns of `node`, whose tables are resolved and among `resources`.
@@ -119,7 +154,9 @@ impl Columns<'_> {
                 }
             }
             Expr::InList { expr, list, .. } if self.is_secret(expr) => {
-                list.iter().for_each(|item| self.note_secret(item));
+                for item in list {
+                    self.note_secret(item);
+                }
             }
             Expr::Like { expr, pattern, .. } if self.is_secret(expr) => self.note_secret(pattern),
             _ => {}
@@ -226,7 +263,7 @@ fn relations(from: &TableWithJoins) -> Vec<&TableFactor> {
     for factor in factors {
         match factor {
             TableFactor::NestedJoin { table_with_joins, .. } if nested(factor) => {
-                found.extend(relations(table_with_joins))
+                found.extend(relations(table_with_joins));
             }
             other => found.push(other),
         }

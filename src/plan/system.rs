@@ -97,7 +97,7 @@ impl SystemTable {
             "warnings" => listing.warnings(&facts.warnings()),
             "settings" => listing.settings(&facts.settings()),
             "providers" => listing.providers(&self.catalog.registry),
-            "services" => listing.services(&self.catalog.registry, &wanted(filters, "provider")),
+            "services" => listing.services(&self.catalog.registry, wanted(filters, "provider").as_ref()),
             _ => self.of_resources(filters, &mut listing)?,
         }
         listing.finish()
@@ -109,14 +109,14 @@ impl SystemTable {
         let registry = &self.catalog.registry;
         let (providers, services) = (wanted(filters, "provider"), wanted(filters, "service"));
         let resources = wanted(filters, "resource");
-        for provider in registry.providers().filter(|p| allows(&providers, &p.name)) {
-            for entry in provider.services.iter().filter(|s| allows(&services, &s.name)) {
+        for provider in registry.providers().filter(|p| allows(providers.as_ref(), &p.name)) {
+            for entry in provider.services.iter().filter(|s| allows(services.as_ref(), &s.name)) {
                 let service = match registry.service(&provider.name, &entry.name) {
                     Ok(service) => service,
                     Err(error) if services.is_some() => return Err(error),
                     Err(_) => continue,
                 };
-                for resource in service.resources.iter().filter(|r| allows(&resources, &r.name)) {
+                for resource in service.resources.iter().filter(|r| allows(resources.as_ref(), &r.name)) {
                     match self.name {
                         "resources" => listing.resource(resource),
                         "methods" => listing.methods(resource),
@@ -140,8 +140,8 @@ fn wanted(filters: &[Expr], column: &str) -> Option<Vec<String>> {
     })
 }
 
-fn allows(wanted: &Option<Vec<String>>, name: &str) -> bool {
-    wanted.as_ref().is_none_or(|names| names.iter().any(|n| n == name))
+fn allows(wanted: Option<&Vec<String>>, name: &str) -> bool {
+    wanted.is_none_or(|names| names.iter().any(|n| n == name))
 }
 
 #[async_trait]

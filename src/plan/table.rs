@@ -1,4 +1,4 @@
-//! A resource as a DataFusion table. Takes every filter on itself (FetchExec applies what the request does not), so
+//! A resource as a DataFusion table. Takes every filter on itself (`FetchExec` applies what the request does not), so
 //! that a limit reaches it and nothing stands between it and the output.
 
 use std::sync::Arc;

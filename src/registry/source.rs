@@ -207,7 +207,7 @@ impl Registry {
         let found = self.entries().iter().find(|e| e.provider.name == name);
         found.map(|e| e.provider.clone()).ok_or_else(|| {
             let names = self.providers().map(|p| p.name.as_str());
-            unknown("provider", name, names, "SHOW PROVIDERS", self.problems())
+            unknown("provider", name, names, "SHOW PROVIDERS", &self.problems())
         })
     }
 
@@ -230,7 +230,7 @@ impl Registry {
         let entry = self.entries().iter().find(|e| e.provider.name == provider);
         let Some(location) = entry.and_then(|e| e.documents.get(name)) else {
             let names = known.services.iter().map(|s| s.name.as_str());
-            return Err(unknown("service", name, names, &format!("SHOW SERVICES IN {provider}"), Vec::new()));
+            return Err(unknown("service", name, names, &format!("SHOW SERVICES IN {provider}"), &[]));
         };
         let document = self.document(&location.root, &location.path)?;
         let service = Arc::new(load::service(&document, provider, name)?);
@@ -249,9 +249,9 @@ impl Registry {
             return Ok(resource.clone());
         }
         let of_it = format!("x-stackQL-resources.{name}");
-        let problems = loaded.problems.iter().filter(|p| p.contains(&of_it)).cloned().collect();
+        let problems: Vec<String> = loaded.problems.iter().filter(|p| p.contains(&of_it)).cloned().collect();
         let names = loaded.resources.iter().map(|r| r.name.as_str());
-        Err(unknown("table", name, names, &format!("SHOW RESOURCES IN {provider}.{service}"), problems))
+        Err(unknown("table", name, names, &format!("SHOW RESOURCES IN {provider}.{service}"), &problems))
     }
 }
 
@@ -266,13 +266,7 @@ fn place_of(root: &Root, folder: &Path, reference: &str) -> PathBuf {
     if exists(&beside) { beside } else { from_root.into_iter().find(|p| exists(p)).unwrap_or(beside) }
 }
 
-fn unknown<'a>(
-    what: &str,
-    name: &str,
-    names: impl Iterator<Item = &'a str>,
-    look: &str,
-    problems: Vec<String>,
-) -> Error {
+fn unknown<'a>(what: &str, name: &str, names: impl Iterator<Item = &'a str>, look: &str, problems: &[String]) -> Error {
     if let Some(problem) = problems.first() {
         return Error::document(format!("{what} `{name}` cannot be used: {problem}"));
     }

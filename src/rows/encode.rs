@@ -104,7 +104,7 @@ fn float(n: f64) -> Result<Value> {
 fn decimal(text: &str) -> Value {
     let short = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { text };
     match serde_json::from_str::<Value>(short) {
-        Ok(number @ Value::Number(_)) if number.to_string() == short => number,
+        Ok(number @ Value::Number(_)) if format!("{number}") == short => number,
         _ => Value::String(text.to_owned()),
     }
 }

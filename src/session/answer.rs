@@ -1,6 +1,6 @@
 //! What a statement answers with: rows as they come, or a sentence; and what it cost.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -99,13 +99,13 @@ impl Summary {
         let counted = |n: u64, what: &str| if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") };
         let mut line = format!("{}, {}", counted(rows, "row"), counted(self.totals.requests, "request"));
         if self.totals.retried > 0 {
-            line.push_str(&format!(" ({} retried)", self.totals.retried));
+            let _ = write!(line, " ({} retried)", self.totals.retried);
         }
         let bytes = self.totals.bytes;
         let size = if bytes < 10 * 1024 { format!("{bytes} B") } else { format!("{} KiB", bytes / 1024) };
         let waited = self.totals.waited.as_secs_f64();
         let waited = if waited < 0.005 { "0".to_owned() } else { format!("{waited:.2}") };
-        line.push_str(&format!(", {size}, {:.2} s, waited {waited} s", self.elapsed.as_secs_f64()));
+        let _ = write!(line, ", {size}, {:.2} s, waited {waited} s", self.elapsed.as_secs_f64());
         line
     }
 }

@@ -202,10 +202,10 @@ fn pages(fetch: &FetchExec) -> String {
     };
     match fetch.description().paging().style {
         PagingStyle::Whole => String::new(),
-        PagingStyle::Page { parameter, .. } | PagingStyle::Offset { parameter } => {
-            format!("  (then page by page, by {parameter}{limit})")
-        }
-        PagingStyle::Cursor { parameter, .. } | PagingStyle::Keyset { parameter, .. } => {
+        PagingStyle::Page { parameter, .. }
+        | PagingStyle::Offset { parameter }
+        | PagingStyle::Cursor { parameter, .. }
+        | PagingStyle::Keyset { parameter, .. } => {
             format!("  (then page by page, by {parameter}{limit})")
         }
         PagingStyle::NextUrl { .. } | PagingStyle::Link => format!("  (then page by page, by the link of each{limit})"),

@@ -2,6 +2,7 @@
 //! Knows everything below it; prints nothing and reads no arguments.
 
 mod answer;
+mod arguments;
 mod engine;
 mod explain;
 mod mutate;

@@ -24,7 +24,8 @@ pub(super) struct Planned {
 }
 
 impl Session {
-    pub(super) async fn query(&self, run: &Run, query: Query) -> Result<Answer> {
+    pub(super) async fn query(&self, run: &Run, mut query: Query) -> Result<Answer> {
+        plan::name_as_typed(&mut query);
         let rows = self.rows_of(run, query).await?;
         Ok(Answer::rows(run, rows))
     }

@@ -145,6 +145,7 @@ impl Session {
     ) -> Result<Rows> {
         let wire = |name: &str| returnable.columns.iter().find(|c| c.wire == name).map(|c| c.name.clone());
         let mut items = returning.to_vec();
+        crate::plan::name_items(&mut items);
         super::mutate::respell_items(&mut items, &wire, &|name| returnable.columns.iter().any(|c| c.name == name));
         let mut query = select_of(items)?;
         let Statement::Query(from) = sql::parse(&format!("SELECT 1 FROM {ANSWERS}"))? else {

@@ -88,7 +88,7 @@ impl Session {
                     return Err(Error::statement("DESCRIBE METHOD needs provider.service.resource.method"));
                 };
                 let resource = self.with_names(|names| names.resource(table))?;
-                let method = self.method_of(&resource, method)?;
+                let method = method_of(&resource, method)?;
                 let more = if describe.extended { ", description" } else { "" };
                 let terms = of_resource(&resource).join(" AND ");
                 let term = is("method", &method.name);
@@ -122,24 +122,6 @@ impl Session {
         Ok(Some(Answer::rows(run, ready(columns)?)))
     }
 
-    /// The method of that name, exact or but for case.
-    pub(super) fn method_of(&self, resource: &Resource, name: &Ident) -> Result<Arc<Method>> {
-        let exact = resource.method(&name.value);
-        let found = exact.or_else(|| resource.methods.iter().find(|m| m.name.eq_ignore_ascii_case(&name.value)));
-        found.cloned().ok_or_else(|| {
-            let full = resource.full_name();
-            let error = Error::statement(format!("{full} has no method `{}`", name.value));
-            let error = match nearest(&name.value, resource.methods.iter().map(|m| m.name.as_str())) {
-                Some(near) => error.hint(format!("did you mean `{near}`? SHOW METHODS IN {full} lists them all")),
-                None => error.hint(format!("SHOW METHODS IN {full} lists them")),
-            };
-            match crate::plan::place(name) {
-                Some(place) => error.at(place),
-                None => error,
-            }
-        })
-    }
-
     fn provider_of(&self, named: Option<&Ident>) -> Result<String> {
         let in_use = self.in_use();
         let name = named.map(|i| i.value.clone()).or_else(|| in_use.first().cloned());
@@ -154,8 +136,9 @@ impl Session {
         let in_use = self.in_use();
         let names: Vec<String> = named.iter().map(|i| i.value.clone()).collect();
         let (provider, service) = match (names.as_slice(), in_use.as_slice()) {
-            ([provider, service], _) => (provider, service),
-            ([service], [provider, ..]) | ([], [provider, service, ..]) => (provider, service),
+            ([provider, service], _) | ([], [provider, service, ..]) | ([service], [provider, ..]) => {
+                (provider, service)
+            }
             _ => {
                 return Err(Error::statement("SHOW RESOURCES needs provider.service")
                     .hint("SHOW SERVICES IN provider lists the services"));
@@ -197,6 +180,24 @@ impl Session {
             run.context.warnings.add(problem);
         }
     }
+}
+
+/// The method of that name, exact or but for case.
+pub(super) fn method_of(resource: &Resource, name: &Ident) -> Result<Arc<Method>> {
+    let exact = resource.method(&name.value);
+    let found = exact.or_else(|| resource.methods.iter().find(|m| m.name.eq_ignore_ascii_case(&name.value)));
+    found.cloned().ok_or_else(|| {
+        let full = resource.full_name();
+        let error = Error::statement(format!("{full} has no method `{}`", name.value));
+        let error = match nearest(&name.value, resource.methods.iter().map(|m| m.name.as_str())) {
+            Some(near) => error.hint(format!("did you mean `{near}`? SHOW METHODS IN {full} lists them all")),
+            None => error.hint(format!("SHOW METHODS IN {full} lists them")),
+        };
+        match crate::plan::place(name) {
+            Some(place) => error.at(place),
+            None => error,
+        }
+    })
 }
 
 fn is(column: &str, value: &str) -> String {

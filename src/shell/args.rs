@@ -52,6 +52,7 @@ pub struct Sandbox {
 
 /// Options of every command that runs statements.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub struct Common {
     /// How to print results
     #[arg(short, long, value_name = "FORMAT", default_value = "table", value_parser = format, global = true)]

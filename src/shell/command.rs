@@ -39,9 +39,9 @@ pub fn main() -> ExitCode {
     let around = Surroundings::look();
     let result = match typed.command {
         Some(Command::Sandbox(options)) => runtime.block_on(serve(options.port)),
-        Some(Command::Exec(exec)) => runtime.block_on(run_exec(&exec, &typed.common, around)),
-        Some(Command::Shell) => run_shell(&runtime, &typed.common, around),
-        None if around.stdin_is_terminal => run_shell(&runtime, &typed.common, around),
+        Some(Command::Exec(exec)) => runtime.block_on(run_exec(&exec, &typed.common, &around)),
+        Some(Command::Shell) => run_shell(&runtime, &typed.common, &around),
+        None if around.stdin_is_terminal => run_shell(&runtime, &typed.common, &around),
         None => {
             Err(Error::new(Kind::Usage, "no command is given").hint("weir exec -i - runs standard input; weir --help"))
         }
@@ -107,9 +107,9 @@ fn runner<'a>(session: &'a Session, common: &Common, width: Option<usize>) -> Ru
     Runner { session, print, report, timing: common.timing, verbose: common.verbose }
 }
 
-async fn run_exec(exec: &Exec, common: &Common, around: Surroundings) -> Result<()> {
+async fn run_exec(exec: &Exec, common: &Common, around: &Surroundings) -> Result<()> {
     let texts = texts(exec)?;
-    let (session, _sandbox) = open(common, &around).await?;
+    let (session, _sandbox) = open(common, around).await?;
     let mut runner = runner(&session, common, around.width);
     if common.sandbox {
         runner
@@ -166,8 +166,8 @@ fn read(path: &Path) -> Result<String> {
     Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
 
-fn run_shell(runtime: &tokio::runtime::Runtime, common: &Common, around: Surroundings) -> Result<()> {
-    let (session, _sandbox) = runtime.block_on(open(common, &around))?;
+fn run_shell(runtime: &tokio::runtime::Runtime, common: &Common, around: &Surroundings) -> Result<()> {
+    let (session, _sandbox) = runtime.block_on(open(common, around))?;
     let mut runner = runner(&session, common, around.width);
     runner.timing = true;
     if common.output == Format::Table && around.width.is_some() {

@@ -144,7 +144,7 @@ pub struct Argument {
     pub value: Expr,
 }
 
-/// SHOW [EXTENDED] what [LIKE pattern]
+/// `SHOW [EXTENDED] what [LIKE pattern]`
 #[derive(Debug, Clone, PartialEq)]
 pub struct Show {
     /// With the further columns.
@@ -204,7 +204,7 @@ pub enum What {
     Settings,
 }
 
-/// DESCRIBE [EXTENDED] what
+/// `DESCRIBE [EXTENDED] what`
 #[derive(Debug, Clone, PartialEq)]
 pub struct Describe {
     /// With the further columns.
@@ -222,7 +222,7 @@ pub enum Described {
     Method(Vec<Ident>),
 }
 
-/// EXPLAIN [ANALYZE] [VERBOSE] statement
+/// `EXPLAIN [ANALYZE] [VERBOSE] statement`
 #[derive(Debug, Clone, PartialEq)]
 pub struct Explain {
     /// Run it and say what it took.

@@ -1,0 +1,199 @@
+//! A method, one HTTP operation: what it takes and what it gives. Plain data; sends nothing.
+
+use super::paging::Paging;
+use super::value::{Column, Field, JsonPath, Shape};
+
+/// One HTTP operation.
+#[derive(Debug, Clone)]
+pub struct Method {
+    /// Key in the document: `create`.
+    pub name: String,
+    /// One or more sentences.
+    pub description: String,
+    /// GET, POST ...
+    pub http: HttpVerb,
+    /// Base URL as the document gives it, without a slash at its end. Its variables are parameters at
+    /// [`Location::Server`].
+    pub server: String,
+    /// Path template behind the server, cut at its parameters.
+    pub path: Vec<PathPart>,
+    /// Path, query, header and server parameters.
+    pub parameters: Vec<Parameter>,
+    /// The request's body, where it takes one.
+    pub body: Option<Body>,
+    /// The answer.
+    pub answer: Answer,
+    /// How a list comes in pages. `None`: it comes whole.
+    pub paging: Option<Paging>,
+    /// Which ORDER BY the API can do itself.
+    pub order: Vec<Order>,
+    /// When a 404 means "no rows".
+    pub not_found: Option<NotFound>,
+    /// Header that makes a repeated request take effect once.
+    pub idempotency_key: Option<String>,
+    /// The document says that repeating it is safe.
+    pub safe_to_retry: bool,
+    /// Withdrawn upstream: what the document says of it.
+    pub withdrawn: Option<String>,
+    /// Why weir cannot execute it, if it cannot.
+    pub unsupported: Option<String>,
+}
+
+/// HTTP methods that documents use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum HttpVerb {
+    /// GET
+    Get,
+    /// HEAD
+    Head,
+    /// POST
+    Post,
+    /// PUT
+    Put,
+    /// PATCH
+    Patch,
+    /// DELETE
+    Delete,
+}
+
+impl HttpVerb {
+    /// The word on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            HttpVerb::Get => "GET",
+            HttpVerb::Head => "HEAD",
+            HttpVerb::Post => "POST",
+            HttpVerb::Put => "PUT",
+            HttpVerb::Patch => "PATCH",
+            HttpVerb::Delete => "DELETE",
+        }
+    }
+}
+
+/// A part of a path template.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PathPart {
+    /// Sent as it stands.
+    Literal(String),
+    /// Wire name of a path parameter.
+    Parameter(String),
+}
+
+/// Where a parameter stands in a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Location {
+    /// In the server's host or base path.
+    Server,
+    /// In the path.
+    Path,
+    /// In the query.
+    Query,
+    /// In a header.
+    Header,
+}
+
+/// A value the request needs or takes, outside its body.
+#[derive(Debug, Clone)]
+pub struct Parameter {
+    /// Name on the wire.
+    pub wire: String,
+    /// SQL name.
+    pub name: String,
+    /// Where it stands.
+    pub location: Location,
+    /// Whether a request is impossible without it.
+    pub required: bool,
+    /// Type, enum and range.
+    pub shape: Shape,
+    /// One or more sentences.
+    pub description: String,
+    /// Environment variable that supplies it when the statement does not.
+    pub variable: Option<String>,
+    /// Constant that supplies it when the statement does not (a server variable's default).
+    pub constant: Option<String>,
+    /// Predicates on row columns that this parameter answers, besides equality with its own name.
+    pub predicate: Option<Predicate>,
+    /// The API applies it exactly as SQL would: rows need not be filtered again.
+    pub exact: bool,
+    /// Whether `SELECT *` leaves it out, where the document says; optional ones are left out by default.
+    pub hidden: Option<bool>,
+    /// Arrays are sent as `a=1&a=2` (true) or `a=1,2` (false).
+    pub explode: bool,
+}
+
+/// A predicate in the rows' own words that a parameter serves.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Predicate {
+    /// SQL name of the row column.
+    pub column: String,
+    /// The comparison.
+    pub operator: Comparison,
+    /// What to send; `None`: the value compared with.
+    pub send: Option<String>,
+}
+
+/// Comparisons a [`Predicate`] can serve.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Comparison {
+    /// `=`
+    Equal,
+    /// `<`
+    Less,
+    /// `<=`
+    AtMost,
+    /// `>`
+    Greater,
+    /// `>=`
+    AtLeast,
+    /// `IS NULL`
+    IsNull,
+    /// `IS NOT NULL`
+    IsNotNull,
+}
+
+/// A request's body.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Body {
+    /// `application/json`
+    pub media_type: String,
+    /// A body must be sent.
+    pub required: bool,
+    /// Top-level properties.
+    pub fields: Vec<Field>,
+    /// Properties beyond those listed are allowed.
+    pub open: bool,
+}
+
+/// What comes back.
+#[derive(Debug, Clone, Default)]
+pub struct Answer {
+    /// `Accept` header and decoding.
+    pub media_type: String,
+    /// Where the rows are: the first path that is there. Array: rows; object: one row; null: none.
+    pub rows: Vec<JsonPath>,
+    /// Columns of a row.
+    pub columns: Vec<Column>,
+    /// Fields of the envelope around the rows, for RETURNING.
+    pub envelope: Vec<Column>,
+}
+
+/// An order that the API can produce.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Order {
+    /// SQL name of the column.
+    pub column: String,
+    /// Wire name of the query parameter.
+    pub parameter: String,
+    /// Word for ascending.
+    pub ascending: Option<String>,
+    /// Word for descending.
+    pub descending: Option<String>,
+}
+
+/// When a 404 means that there are no rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotFound {
+    /// Codes in the answer that mean something else all the same (a route that does not exist).
+    pub unless_codes: Vec<i64>,
+}

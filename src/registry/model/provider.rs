@@ -1,0 +1,99 @@
+//! A provider: one API, how it is reached, and the services that it lists.
+//! Plain data; knows no document format, no HTTP, no Arrow, no SQL.
+
+use super::value::JsonPath;
+
+/// A provider: one API with one way of signing in, and a list of services.
+#[derive(Debug, Clone)]
+pub struct Provider {
+    /// `cloudflare`: the first part of a table's name.
+    pub name: String,
+    /// Version of its documents.
+    pub version: String,
+    /// Title in a person's words.
+    pub title: String,
+    /// One or more sentences.
+    pub description: String,
+    /// Services in document order; their own documents are read only when one is named.
+    pub services: Vec<ServiceEntry>,
+    /// How to talk to it.
+    pub access: Access,
+}
+
+/// What provider.yaml says of a service, without its document.
+#[derive(Debug, Clone)]
+pub struct ServiceEntry {
+    /// `stream`: the second part of a table's name.
+    pub name: String,
+    /// Identifier as the document gives it.
+    pub id: String,
+    /// Title in a person's words.
+    pub title: String,
+    /// One or more sentences.
+    pub description: String,
+    /// Version of the document.
+    pub version: String,
+    /// Whether the document calls it the preferred version.
+    pub preferred: bool,
+}
+
+/// How a provider is reached: base URL, credentials, limits, and what its errors look like.
+#[derive(Debug, Clone, Default)]
+pub struct Access {
+    /// Environment variable that replaces the documents' server, where set.
+    pub base_url_variable: Option<String>,
+    /// Ways to sign in; the first whose variables are all set is taken. Empty: none is needed.
+    pub schemes: Vec<AuthScheme>,
+    /// What to tell someone who has no credentials.
+    pub credentials_help: Option<String>,
+    /// At most this many requests at the same time.
+    pub concurrent: usize,
+    /// At most `requests` in any `seconds`, each window on its own.
+    pub windows: Vec<RateWindow>,
+    /// Where the answer says whether it succeeded; `false` there is a refusal whatever the status.
+    pub success: Option<JsonPath>,
+    /// Where error messages stand, tried in order.
+    pub errors: Vec<ErrorShape>,
+    /// Advice for some refusals, first match wins.
+    pub hints: Vec<ErrorHint>,
+}
+
+/// One way to sign in. The strings are names of environment variables, never secrets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AuthScheme {
+    /// `Authorization: Bearer <value>`
+    Bearer(String),
+    /// One header a pair: (header name, variable)
+    Headers(Vec<(String, String)>),
+}
+
+/// A documented rate limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RateWindow {
+    /// Requests allowed in the window.
+    pub requests: u32,
+    /// Length of the window.
+    pub seconds: u32,
+}
+
+/// Where an error answer keeps its messages: an array of objects, one object, or a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ErrorShape {
+    /// Path of the array or object.
+    pub at: JsonPath,
+    /// Key of the code in it.
+    pub code: Option<String>,
+    /// Key of the message in it.
+    pub message: String,
+}
+
+/// Advice for a refusal with this status and, where given, this code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ErrorHint {
+    /// HTTP status, where it matters.
+    pub status: Option<u16>,
+    /// The API's own code, where it matters.
+    pub code: Option<i64>,
+    /// What to do.
+    pub hint: String,
+}

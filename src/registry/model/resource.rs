@@ -1,0 +1,133 @@
+//! A resource, the table: its methods by verb, and its columns. Plain data.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::operation::Method;
+use super::value::Column;
+
+/// A service with its document read.
+#[derive(Debug, Clone)]
+pub struct Service {
+    /// `stream`
+    pub name: String,
+    /// Resources in document order.
+    pub resources: Vec<Arc<Resource>>,
+    /// Parts of the document that could not be used, each with file and path. They hide nothing else.
+    pub problems: Vec<String>,
+}
+
+/// A resource: a table.
+#[derive(Debug, Clone)]
+pub struct Resource {
+    /// `cloudflare`
+    pub provider: String,
+    /// `stream`
+    pub service: String,
+    /// `live_inputs`
+    pub name: String,
+    /// Identifier as the document gives it.
+    pub id: String,
+    /// Title in a person's words.
+    pub title: String,
+    /// One or more sentences.
+    pub description: String,
+    /// All methods, in document order.
+    pub methods: Vec<Arc<Method>>,
+    /// Which methods serve which verb, by name, in document order.
+    pub verbs: Verbs,
+    /// Columns of the table: those of its rows first, then request parameters, then hidden ones.
+    pub columns: Vec<Column>,
+    /// Columns that tell one row from another, where documented.
+    pub key: Vec<String>,
+    /// The method that fetches by key what the list leaves out, where there is one.
+    pub hydrate: Option<String>,
+}
+
+/// Method names by verb.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Verbs {
+    /// SELECT
+    pub select: Vec<String>,
+    /// INSERT
+    pub insert: Vec<String>,
+    /// UPDATE
+    pub update: Vec<String>,
+    /// REPLACE
+    pub replace: Vec<String>,
+    /// DELETE
+    pub delete: Vec<String>,
+}
+
+/// What SQL can say to a resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Verb {
+    /// SELECT
+    Select,
+    /// INSERT
+    Insert,
+    /// UPDATE
+    Update,
+    /// REPLACE
+    Replace,
+    /// DELETE
+    Delete,
+    /// EXEC
+    Exec,
+}
+
+impl Verb {
+    /// Every verb, in the order SHOW METHODS lists them.
+    pub const ALL: [Verb; 6] = [Verb::Select, Verb::Insert, Verb::Delete, Verb::Update, Verb::Replace, Verb::Exec];
+}
+
+impl fmt::Display for Verb {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Verb::Select => "SELECT",
+            Verb::Insert => "INSERT",
+            Verb::Update => "UPDATE",
+            Verb::Replace => "REPLACE",
+            Verb::Delete => "DELETE",
+            Verb::Exec => "EXEC",
+        })
+    }
+}
+
+impl Resource {
+    /// `provider.service.resource`
+    #[must_use]
+    pub fn full_name(&self) -> String {
+        format!("{}.{}.{}", self.provider, self.service, self.name)
+    }
+
+    /// The method of that name.
+    #[must_use]
+    pub fn method(&self, name: &str) -> Option<&Arc<Method>> {
+        self.methods.iter().find(|m| m.name == name)
+    }
+
+    /// The methods of a verb, in document order. EXEC reaches those that serve no other verb.
+    pub fn methods_of(&self, verb: Verb) -> impl Iterator<Item = &Arc<Method>> {
+        self.methods.iter().filter(move |m| self.verb_of(&m.name) == verb)
+    }
+
+    /// The verb that reaches a method (the first that lists it; EXEC when none does).
+    #[must_use]
+    pub fn verb_of(&self, method: &str) -> Verb {
+        let lists = [
+            (Verb::Select, &self.verbs.select),
+            (Verb::Insert, &self.verbs.insert),
+            (Verb::Delete, &self.verbs.delete),
+            (Verb::Update, &self.verbs.update),
+            (Verb::Replace, &self.verbs.replace),
+        ];
+        lists.into_iter().find(|(_, names)| names.iter().any(|n| n == method)).map_or(Verb::Exec, |(verb, _)| verb)
+    }
+
+    /// The column with this SQL name.
+    #[must_use]
+    pub fn column(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|c| c.name == name)
+    }
+}

@@ -1,0 +1,186 @@
+//! The arguments of a write: names to places in the request, values fitted, every request complete and checked before
+//! the first is sent. Sends nothing.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use serde_json::{Map, Value};
+use sqlparser::ast::Ident;
+
+use super::Run;
+use crate::error::{Error, Kind, Result};
+use crate::http::{Call, Prepared, prepare};
+use crate::plan::folded;
+use crate::registry::{Choice, Kind as ValueKind, Method, Resource, Shape, Verb, fit, required, takes};
+use crate::rows::to_json;
+
+/// One call, checked.
+pub(super) struct Planned {
+    pub(super) call: Call,
+    /// As it will be sent, for EXPLAIN.
+    pub(super) request: Prepared,
+    /// SQL name and value of what it carries.
+    pub(super) sent: Vec<(String, Value)>,
+}
+
+/// What a method cannot do without, of the body too.
+pub(super) fn check_required(
+    run: &Run,
+    (resource, method): (&Resource, &Method),
+    names: &[String],
+    json: Option<&Map<String, Value>>,
+) -> Result<()> {
+    let given = |name: &str| {
+        names.iter().any(|n| match takes(method, n) {
+            Some(Choice::Parameter(p)) => p.name == name,
+            Some(Choice::Body(f)) => f.name == name,
+            None => false,
+        })
+    };
+    let supplied = |name: &str| match takes(method, name) {
+        Some(Choice::Parameter(p)) => run.context.default_of(resource, p).is_some(),
+        Some(Choice::Body(f)) => json.is_some_and(|j| j.contains_key(&f.wire)),
+        None => false,
+    };
+    let lacking: Vec<&str> = required(method).filter(|name| !given(name) && !supplied(name)).collect();
+    let Some(first) = lacking.first() else { return Ok(()) };
+    let variable = method.parameters.iter().find(|p| p.name == *first).and_then(|p| p.variable.as_ref());
+    let or = variable.map(|v| format!(", or set the environment variable {v}")).unwrap_or_default();
+    let whole = format!("{}.{}", resource.full_name(), method.name);
+    Err(Error::statement(format!("{whole} needs {}", lacking.join(" and ")))
+        .hint(format!("add @{first} = '...'{or}; DESCRIBE METHOD {whole} lists what it takes")))
+}
+
+/// The call of one row, every value fitted and the request prepared. `json` is a body given whole.
+pub(super) fn call_of(
+    run: &Run,
+    (resource, method): (&Resource, &Arc<Method>),
+    values: Vec<(String, Value)>,
+    json: Option<Map<String, Value>>,
+) -> Result<Planned> {
+    let whole = format!("{}.{}", resource.full_name(), method.name);
+    let mut arguments = Vec::new();
+    let mut sent = Vec::new();
+    let mut body = json.map(|json| fitted_body(run, &whole, method, json)).transpose()?;
+    for (name, value) in values {
+        let choice =
+            takes(method, &name).ok_or_else(|| Error::new(Kind::Internal, format!("{whole} does not take {name}")))?;
+        let (sql_name, shape) = match choice {
+            Choice::Parameter(p) => (&p.name, &p.shape),
+            Choice::Body(f) => (&f.name, &f.shape),
+        };
+        let value = fitted(run, sql_name, value, shape)?;
+        sent.push((sql_name.clone(), value.clone()));
+        match choice {
+            Choice::Parameter(p) => arguments.push((p.wire.clone(), value)),
+            Choice::Body(f) => {
+                if body.get_or_insert_default().insert(f.wire.clone(), value).is_some() {
+                    return Err(Error::statement(format!("{name} is given twice: by itself and in @@json")));
+                }
+            }
+        }
+    }
+    for parameter in method.parameters.iter().filter(|p| p.required) {
+        if arguments.iter().any(|(wire, _)| *wire == parameter.wire) {
+            continue;
+        }
+        if let Some(text) = run.context.default_of(resource, parameter) {
+            let value = fitted(run, &parameter.name, Value::String(text), &parameter.shape)?;
+            sent.push((parameter.name.clone(), value.clone()));
+            arguments.push((parameter.wire.clone(), value));
+        }
+    }
+    let mut call = Call::new(method.clone(), arguments);
+    call.body = body.map(Value::Object);
+    let request = prepare(&call, run.context.base_url(&resource.provider)?.as_deref())?;
+    Ok(Planned { call, request, sent })
+}
+
+fn fitted(run: &Run, name: &str, value: Value, shape: &Shape) -> Result<Value> {
+    if shape.secret
+        && let Value::String(text) = &value
+    {
+        run.context.redactor.learn(text);
+    }
+    let fitted = fit(name, value, shape)?;
+    fitted.warnings.into_iter().for_each(|w| run.context.warnings.add(w));
+    Ok(fitted.value)
+}
+
+/// The spelling of a column that some method of the verb takes: as it was typed, or as the engine folds it.
+pub(super) fn spelled(resource: &Resource, verb: Verb, ident: &Ident) -> String {
+    let taken = resource.methods_of(verb).any(|m| takes(m, &ident.value).is_some());
+    if taken { ident.value.clone() } else { folded(ident) }
+}
+
+pub(super) fn spelled_in(method: &Method, ident: &Ident) -> String {
+    if takes(method, &ident.value).is_some() { ident.value.clone() } else { folded(ident) }
+}
+
+/// Two spellings of one column are one column.
+pub(super) fn check_once(method: &Method, names: &[String]) -> Result<()> {
+    let key = |name: &String| match takes(method, name) {
+        Some(Choice::Parameter(p)) => Some((true, p.wire.clone())),
+        Some(Choice::Body(f)) => Some((false, f.wire.clone())),
+        None => None,
+    };
+    for (i, name) in names.iter().enumerate() {
+        if names[..i].iter().any(|before| key(before) == key(name)) {
+            return Err(Error::statement(format!("{name} is given twice")));
+        }
+    }
+    Ok(())
+}
+
+/// The rows of batches as JSON values.
+pub(super) fn argument_rows(batches: Vec<RecordBatch>, columns: usize) -> Result<Vec<Vec<Value>>> {
+    let mut rows = Vec::new();
+    for batch in batches {
+        if batch.num_columns() != columns {
+            return Err(Error::statement(format!(
+                "{columns} columns are named, and {} values are given for each row",
+                batch.num_columns()
+            )));
+        }
+        for row in 0..batch.num_rows() {
+            rows.push(batch.columns().iter().map(|c| to_json(c.as_ref(), row)).collect::<Result<Vec<_>>>()?);
+        }
+    }
+    Ok(rows)
+}
+
+/// `@@json`: an object, or NULL for none.
+pub(super) fn body_of(whole: &str, value: Value) -> Result<Map<String, Value>> {
+    let wrong = |why: String| {
+        Error::statement(format!("{whole}: @@json {why}")).hint("write it as @@json = '{\"name\": \"value\"}'")
+    };
+    match value {
+        Value::Null => Err(wrong("is NULL".to_owned())),
+        Value::String(text) => match serde_json::from_str(&text) {
+            Ok(Value::Object(map)) => Ok(map),
+            Ok(_) => Err(wrong("must be an object".to_owned())),
+            Err(e) => Err(wrong(format!("is not JSON: {e}"))),
+        },
+        Value::Object(map) => Ok(map),
+        _ => Err(wrong("must be an object".to_owned())),
+    }
+}
+
+/// A body given whole, checked against the document.
+fn fitted_body(run: &Run, whole: &str, method: &Method, json: Map<String, Value>) -> Result<Map<String, Value>> {
+    let Some(body) = &method.body else {
+        if json.is_empty() {
+            return Ok(json);
+        }
+        return Err(Error::statement(format!("{whole} takes no body")).hint("leave @@json out"));
+    };
+    // What is required may be given beside @@json; the whole is checked when it is complete.
+    let fields = body.fields.iter().cloned().map(|f| crate::registry::Field { required: false, ..f }).collect();
+    let shape = Shape { kind: ValueKind::Object, fields, ..Shape::default() };
+    let fitted = fit("@@json", Value::Object(json), &shape)?;
+    fitted.warnings.into_iter().for_each(|w| run.context.warnings.add(w));
+    match fitted.value {
+        Value::Object(map) => Ok(map),
+        _ => Err(Error::new(Kind::Internal, "@@json is no object")),
+    }
+}
