@@ -2,7 +2,7 @@
 //! A statement has its own list of catalogs, as it decides which hidden columns its tables show. Knows no HTTP.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
 use datafusion::catalog::{CatalogProvider, CatalogProviderList, SchemaProvider, TableProvider};
@@ -20,7 +20,7 @@ pub type Shown = Arc<BTreeSet<String>>;
 pub struct Catalogs {
     registry: Arc<Registry>,
     shown: Shown,
-    own: HashMap<String, Arc<dyn CatalogProvider>>,
+    own: RwLock<HashMap<String, Arc<dyn CatalogProvider>>>,
 }
 
 impl std::fmt::Debug for Registry {
@@ -33,22 +33,22 @@ impl Catalogs {
     /// The catalogs of one statement. `own` are the session's tables and the system's.
     #[must_use]
     pub fn new(registry: Arc<Registry>, shown: Shown, own: HashMap<String, Arc<dyn CatalogProvider>>) -> Self {
-        Catalogs { registry, shown, own }
+        Catalogs { registry, shown, own: RwLock::new(own) }
     }
 }
 
 impl CatalogProviderList for Catalogs {
-    /// Catalogs are made with the session; what is registered later is not kept.
-    fn register_catalog(&self, _: String, _: Arc<dyn CatalogProvider>) -> Option<Arc<dyn CatalogProvider>> {
-        None
+    fn register_catalog(&self, name: String, catalog: Arc<dyn CatalogProvider>) -> Option<Arc<dyn CatalogProvider>> {
+        self.own.write().unwrap_or_else(PoisonError::into_inner).insert(name, catalog)
     }
 
     fn catalog_names(&self) -> Vec<String> {
-        self.own.keys().cloned().chain(self.registry.providers().map(|p| p.name.clone())).collect()
+        let own = self.own.read().unwrap_or_else(PoisonError::into_inner);
+        own.keys().cloned().chain(self.registry.providers().map(|p| p.name.clone())).collect()
     }
 
     fn catalog(&self, name: &str) -> Option<Arc<dyn CatalogProvider>> {
-        if let Some(own) = self.own.get(name) {
+        if let Some(own) = self.own.read().unwrap_or_else(PoisonError::into_inner).get(name) {
             return Some(own.clone());
         }
         self.registry.has_provider(name).then(|| {

@@ -5,6 +5,7 @@ mod answer;
 mod arguments;
 mod engine;
 mod explain;
+mod extend;
 mod mutate;
 mod query;
 mod returning;
@@ -21,6 +22,7 @@ use std::time::Instant;
 use sqlparser::ast::Ident;
 
 pub use answer::{Answer, Rows, Summary};
+pub use extend::extend;
 pub use settings::Settings;
 
 use crate::error::{Error, Result};
