@@ -203,10 +203,12 @@ pub(super) async fn before<F: Future>(deadline: Option<Instant>, future: F) -> O
     }
 }
 
-/// `30 s`, `0.5 s`: whole seconds from ten on.
+/// `30 s`, `0.5 s`, `40 ms`: whole seconds from ten on, milliseconds below a tenth.
 pub(super) fn seconds(duration: Duration) -> String {
     if duration >= Duration::from_secs(10) {
         format!("{:.0} s", duration.as_secs_f64().ceil())
+    } else if duration < Duration::from_millis(100) && !duration.is_zero() {
+        format!("{} ms", duration.as_millis().max(1))
     } else {
         let tenths = format!("{:.1}", duration.as_secs_f64());
         format!("{} s", tenths.trim_end_matches(".0"))
@@ -313,6 +315,6 @@ mod tests {
     #[test]
     fn waits_read_like_a_person_says_them() {
         let text = |millis| seconds(Duration::from_millis(millis));
-        assert_eq!([text(500), text(2_000), text(29_990)], ["0.5 s", "2 s", "30 s"]);
+        assert_eq!([text(40), text(500), text(2_000), text(29_990)], ["40 ms", "0.5 s", "2 s", "30 s"]);
     }
 }

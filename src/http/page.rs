@@ -143,7 +143,7 @@ mod tests {
         Paging {
             style,
             size: None,
-            total: paths("$.paging.total_count"),
+            total: paths("$.paging.all"),
             total_pages: paths("$.paging.pages"),
             concurrent: false,
             window: None,
@@ -155,7 +155,7 @@ mod tests {
     fn facts_are_read_where_the_document_says() {
         let next = vec![JsonPath::parse("$.info.next").unwrap()];
         let cursor = paging(PagingStyle::Cursor { parameter: "c".into(), next: next.clone() });
-        let body = json!({"paging": {"total_count": "12", "pages": 3.0}, "info": {"next": "tok"}});
+        let body = json!({"paging": {"all": "12", "pages": 3.0}, "info": {"next": "tok"}});
         let facts = PageFacts::of(&cursor, &body, Some("<https://h/2>; rel=next"));
         assert_eq!((facts.total, facts.total_pages), (Some(12), Some(3)));
         assert_eq!(
@@ -167,7 +167,7 @@ mod tests {
         for none in [json!({"info": {"next": ""}}), json!({"info": {"next": null}}), json!({"info": null}), json!([])] {
             assert_eq!(PageFacts::of(&url, &none, None), PageFacts::default(), "{none}");
         }
-        assert_eq!(PageFacts::of(&url, &json!({"paging": {"total_count": -1}}), None).total, None);
+        assert_eq!(PageFacts::of(&url, &json!({"paging": {"all": -1}}), None).total, None);
     }
 
     #[test]

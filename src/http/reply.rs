@@ -215,6 +215,7 @@ fn hint(access: &Access, status: u16, complaints: &[Complaint]) -> Option<String
             403 => "The credentials are known, and not allowed to do this: check the token's permissions.",
             404 | 410 => "Check the identifiers in the statement: the API knows nothing of that name.",
             409 => "Something is in the way; the API's words say what.",
+            200..=299 => "The API answered and did not do it; its words say why.",
             400 | 422 => "The API did not take the values; its words say which.",
             408 | 500..=599 => "The failure is on the API's side: try again later.",
             429 => "Too many requests: wait, or send fewer.",

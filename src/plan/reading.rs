@@ -164,7 +164,8 @@ impl Planner<'_> {
             } else if column.is_some_and(|c| !c.values.is_empty() && known(c)) {
                 return Ok(None);
             } else {
-                return Err(no_such_value(&parameter.name, &text, column.unwrap_or(&parameter.shape)));
+                let known = column.filter(|c| !c.values.is_empty()).unwrap_or(&parameter.shape);
+                return Err(no_such_value(&parameter.name, &text, known));
             }
         }
         Ok(Some(fitted))

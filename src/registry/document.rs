@@ -61,7 +61,8 @@ impl Document {
 fn not_yaml(file: &str, error: &yaml_serde::Error) -> Error {
     let text = error.to_string();
     let message = text.split(" at line ").next().unwrap_or(&text).to_owned();
-    let error_in = Error::document(format!("not YAML: {message}"));
+    let error_in = Error::document(format!("not YAML: {message}"))
+        .hint("indentation, a bracket or a quote at this place or before it is the usual cause");
     match error.location() {
         Some(at) => {
             error_in.at(Place { file: Some(file.to_owned()), line: at.line() as u64, column: at.column() as u64 })

@@ -207,7 +207,9 @@ impl Registry {
         let found = self.entries().iter().find(|e| e.provider.name == name);
         found.map(|e| e.provider.clone()).ok_or_else(|| {
             let names = self.providers().map(|p| p.name.as_str());
-            unknown("provider", name, names, "SHOW PROVIDERS", &self.problems())
+            // A document of another provider is no reason.
+            let problems: Vec<String> = self.problems().into_iter().filter(|problem| problem.contains(name)).collect();
+            unknown("provider", name, names, "SHOW PROVIDERS", &problems)
         })
     }
 
@@ -245,11 +247,13 @@ impl Registry {
     /// As for [`Registry::service`]; a resource that the document has but that cannot be used, with the reason.
     pub fn resource(&self, provider: &str, service: &str, name: &str) -> Result<Arc<Resource>> {
         let loaded = self.service(provider, service)?;
-        if let Some(resource) = loaded.resources.iter().find(|r| r.name == name) {
-            return Ok(resource.clone());
-        }
         let of_it = format!("x-stackQL-resources.{name}");
         let problems: Vec<String> = loaded.problems.iter().filter(|p| p.contains(&of_it)).cloned().collect();
+        if let Some(resource) = loaded.resources.iter().find(|r| r.name == name)
+            && (!resource.methods.is_empty() || problems.is_empty())
+        {
+            return Ok(resource.clone());
+        }
         let names = loaded.resources.iter().map(|r| r.name.as_str());
         Err(unknown("table", name, names, &format!("SHOW RESOURCES IN {provider}.{service}"), &problems))
     }
@@ -268,7 +272,8 @@ fn place_of(root: &Root, folder: &Path, reference: &str) -> PathBuf {
 
 fn unknown<'a>(what: &str, name: &str, names: impl Iterator<Item = &'a str>, look: &str, problems: &[String]) -> Error {
     if let Some(problem) = problems.first() {
-        return Error::document(format!("{what} `{name}` cannot be used: {problem}"));
+        return Error::document(format!("{what} `{name}` cannot be used: {problem}"))
+            .hint("mend the document at that place; docs/registry.md describes what may stand there");
     }
     let names: Vec<&str> = names.collect();
     let hint = match nearest(name, names.iter().copied()) {

@@ -196,18 +196,18 @@ mod tests {
 
     #[test]
     fn rows_are_at_the_first_path_that_is_there() {
-        let paths = [path("$.result.items"), path("$.result")];
+        let paths = [path("$.answer.items"), path("$.answer")];
         let kind = |body: &str| match Envelope::parse(body.as_bytes()).unwrap().rows(&paths) {
             Ok(Rows::Array(raw)) => format!("array {}", raw.get().split(',').count()),
             Ok(Rows::One(raw)) => format!("one {}", raw.get()),
             Ok(Rows::None) => "none".to_owned(),
             Err(e) => e.to_string(),
         };
-        assert_eq!(kind(r#"{"success": true, "result": [1, 2]}"#), "array 2");
-        assert_eq!(kind(r#"{"result": {"items": [1], "total": 1}}"#), "array 1");
-        assert_eq!(kind(r#"{"result": {"id": 1}}"#), r#"one {"id": 1}"#);
-        assert_eq!(kind(r#"{"result": null}"#), "none");
-        assert!(kind(r#"{"data": []}"#).contains("nothing stands at $.result.items or $.result"));
+        assert_eq!(kind(r#"{"success": true, "answer": [1, 2]}"#), "array 2");
+        assert_eq!(kind(r#"{"answer": {"items": [1], "total": 1}}"#), "array 1");
+        assert_eq!(kind(r#"{"answer": {"id": 1}}"#), r#"one {"id": 1}"#);
+        assert_eq!(kind(r#"{"answer": null}"#), "none");
+        assert!(kind(r#"{"data": []}"#).contains("nothing stands at $.answer.items or $.answer"));
     }
 
     #[test]

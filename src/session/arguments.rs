@@ -61,7 +61,10 @@ pub(super) fn call_of(
     let whole = format!("{}.{}", resource.full_name(), method.name);
     let mut arguments = Vec::new();
     let mut sent = Vec::new();
-    let mut body = json.map(|json| fitted_body(run, &whole, method, json)).transpose()?;
+    let advice = |error: Error| error.hint(format!("DESCRIBE METHOD {whole} lists what it takes"));
+    let mut body = json.map(|json| fitted_body(run, &whole, method, json)).transpose().map_err(advice)?;
+    // `@@json = '{}'` for a method that takes no body says nothing, and nothing is sent.
+    body = body.filter(|body| !body.is_empty() || method.body.is_some());
     for (name, value) in values {
         let choice =
             takes(method, &name).ok_or_else(|| Error::new(Kind::Internal, format!("{whole} does not take {name}")))?;
@@ -69,7 +72,7 @@ pub(super) fn call_of(
             Choice::Parameter(p) => (&p.name, &p.shape),
             Choice::Body(f) => (&f.name, &f.shape),
         };
-        let value = fitted(run, sql_name, value, shape)?;
+        let value = fitted(run, sql_name, value, shape).map_err(advice)?;
         sent.push((sql_name.clone(), value.clone()));
         match choice {
             Choice::Parameter(p) => arguments.push((p.wire.clone(), value)),

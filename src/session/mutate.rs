@@ -184,8 +184,12 @@ fn interrupted(done: usize, all: usize) -> Error {
 /// A write that failed: whether it may have taken effect all the same, and what was done before it.
 fn undone(error: Error, done: usize, all: usize) -> Error {
     let doubtful = may_have_taken_effect(&error);
-    if all == 1 || (done == 0 && !doubtful) {
+    if done == 0 && !doubtful {
         return error;
+    }
+    if all == 1 {
+        let told = error.hint_text().is_some_and(|hint| hint.contains("taken effect"));
+        return if doubtful && !told { in_doubt(&error) } else { error };
     }
     let rest = all - done - 1;
     let doubt = if doubtful { " (it may have taken effect)" } else { "" };
@@ -200,6 +204,11 @@ fn undone(error: Error, done: usize, all: usize) -> Error {
     );
     if let Some(hint) = error.hint_text() {
         told = told.hint(hint);
+        /// A refusal after which nobody knows whether the request did what it should.
+        fn in_doubt(error: &Error) -> Error {
+            let told = Error::new(error.kind(), format!("{}; it may have taken effect", error.message()));
+            told.hint("look before you run it again").caused_by(error.clone())
+        }
     }
     told.caused_by(error)
 }

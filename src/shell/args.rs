@@ -131,7 +131,7 @@ impl Surroundings {
     }
 }
 
-/// The width that comfy-table finds, which asks the terminal itself.
+/// The width that comfy-table finds, which asks the terminal itself. One that does not know says 0.
 fn terminal_width() -> Option<usize> {
-    comfy_table::Table::new().width().map(usize::from)
+    comfy_table::Table::new().width().map(usize::from).filter(|columns| *columns > 0)
 }

@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn an_example_with_its_commas_in_comments_parses() {
-        let text = "EXEC cloudflare.realtime_kit.livestreams.stop_livestreaming_a_meeting\n@meeting_id='m' --required,\n\
+        let text = "EXEC acme.rooms.talks.stop_a_talk\n@meeting_id='m' --required,\n\
                     @account_id='a' --required,\n@app_id='p' --required\n";
         assert_eq!(arguments(text), ["meeting_id='m'", "account_id='a'", "app_id='p'"]);
         assert_eq!(exec(text).method.len(), 4);

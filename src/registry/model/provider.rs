@@ -6,7 +6,7 @@ use super::value::JsonPath;
 /// A provider: one API with one way of signing in, and a list of services.
 #[derive(Debug, Clone)]
 pub struct Provider {
-    /// `cloudflare`: the first part of a table's name.
+    /// The first part of a table's name.
     pub name: String,
     /// Version of its documents.
     pub version: String,

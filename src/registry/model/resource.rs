@@ -20,11 +20,11 @@ pub struct Service {
 /// A resource: a table.
 #[derive(Debug, Clone)]
 pub struct Resource {
-    /// `cloudflare`
+    /// The provider's name.
     pub provider: String,
     /// `stream`
     pub service: String,
-    /// `live_inputs`
+    /// The last part of the table's name.
     pub name: String,
     /// Identifier as the document gives it.
     pub id: String,

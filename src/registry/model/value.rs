@@ -109,7 +109,7 @@ pub struct Column {
     pub only_by_key: bool,
 }
 
-/// A path of object keys into a JSON value: `$.result.liveInputs`. `$` alone is the whole.
+/// A path of object keys into a JSON value: `$.answer.items`. `$` alone is the whole.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct JsonPath(pub Vec<String>);
 
@@ -154,7 +154,7 @@ mod tests {
     fn a_path_is_keys_behind_a_dollar() {
         let keys = |text: &str| JsonPath::parse(text).map(|p| p.0);
         assert_eq!(keys("$"), Ok(vec![]));
-        assert_eq!(keys("$.result.items[*]"), Ok(vec!["result".to_owned(), "items".to_owned()]));
+        assert_eq!(keys("$.answer.items[*]"), Ok(vec!["answer".to_owned(), "items".to_owned()]));
         assert_eq!(keys("items"), Ok(vec!["items".to_owned()]));
         assert!(keys("$.a..b").is_err());
         assert!(keys("$x").is_err());
