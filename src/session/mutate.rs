@@ -204,13 +204,14 @@ fn undone(error: Error, done: usize, all: usize) -> Error {
     );
     if let Some(hint) = error.hint_text() {
         told = told.hint(hint);
-        /// A refusal after which nobody knows whether the request did what it should.
-        fn in_doubt(error: &Error) -> Error {
-            let told = Error::new(error.kind(), format!("{}; it may have taken effect", error.message()));
-            told.hint("look before you run it again").caused_by(error.clone())
-        }
     }
     told.caused_by(error)
+}
+
+/// A refusal after which nobody knows whether the request did what it should.
+fn in_doubt(error: &Error) -> Error {
+    let told = Error::new(error.kind(), format!("{}; it may have taken effect", error.message()));
+    told.hint("look before you run it again").caused_by(error.clone())
 }
 
 /// Puts an error at the column it names.
