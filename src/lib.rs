@@ -9,7 +9,7 @@
 //!
 //! let variables = std::env::vars().collect();
 //! let session = Session::new(SessionOptions { variables, ..SessionOptions::default() })?;
-//! let answer = session.run("SELECT name FROM cloudflare.stream.live_inputs LIMIT 3").await?;
+//! let answer = session.run("SELECT name FROM provider.service.things LIMIT 3").await?;
 //! for batch in answer.rows.expect("a SELECT has rows").collect().await? {
 //!     println!("{} rows", batch.num_rows());
 //! }
@@ -27,7 +27,7 @@
 //! let options = weir::SessionOptions { variables: std::env::vars().collect(), ..Default::default() };
 //! let builder = SessionStateBuilder::new().with_default_features();
 //! let context = SessionContext::new_with_state(weir::extend(builder, options)?.build());
-//! context.sql("SELECT name FROM cloudflare.stream.live_inputs").await?.show().await?;
+//! context.sql("SELECT name FROM provider.service.things").await?.show().await?;
 //! # Ok(())
 //! # }
 //! ```

@@ -68,7 +68,7 @@ impl<'a> Column<'a> {
     /// it yields may differ in details such as `Utf8` and `Utf8View`.
     pub fn new(field: &Field, array: &'a dyn Array) -> Result<Self> {
         let read = numbers(array)
-            .or_else(|| texts(array, holds_json(field.metadata())))
+            .or_else(|| texts(array, json_test(field.metadata())))
             .or_else(|| points(array))
             .or_else(|| lengths(array));
         let read = match read {
@@ -106,10 +106,19 @@ pub fn is_number(data_type: &DataType) -> bool {
     }
 }
 
-/// Two marks say that a text is JSON: our own, and the one that Arrow has for it.
-fn holds_json(metadata: &HashMap<String, String>) -> bool {
+/// Which texts of a column are JSON.
+type JsonTest = fn(&str) -> bool;
+
+/// Two marks say that a column's text is JSON: our own, and the one that Arrow has for it. In a column marked `nested`
+/// only objects and arrays are; what else it holds is text, even where that looks like a number.
+fn json_test(metadata: &HashMap<String, String>) -> Option<JsonTest> {
     let mark = |key: &str| metadata.get(key).map(String::as_str);
-    matches!(mark("weir.json"), Some("object" | "array" | "any")) || mark("ARROW:extension:name") == Some("arrow.json")
+    match mark("weir.json") {
+        Some("object" | "array" | "any") => Some(|_| true),
+        Some("nested") => Some(|text| text.starts_with(['{', '['])),
+        _ if mark("ARROW:extension:name") == Some("arrow.json") => Some(|_| true),
+        _ => None,
+    }
 }
 
 /// A reader of the primitive array behind `array`.
@@ -149,10 +158,16 @@ fn numbers(array: &dyn Array) -> Option<Read<'_>> {
     }
 }
 
-fn texts(array: &dyn Array, json: bool) -> Option<Read<'_>> {
+fn texts(array: &dyn Array, json: Option<JsonTest>) -> Option<Read<'_>> {
     /// Chooses once a batch, not in every cell.
-    fn text<'a>(json: bool, get: impl Fn(usize) -> &'a str + 'a) -> Read<'a> {
-        if json { Box::new(move |row| Value::Json(get(row))) } else { Box::new(move |row| Value::Text(get(row))) }
+    fn text<'a>(json: Option<JsonTest>, get: impl Fn(usize) -> &'a str + 'a) -> Read<'a> {
+        match json {
+            Some(is_json) => Box::new(move |row| {
+                let text = get(row);
+                if is_json(text) { Value::Json(text) } else { Value::Text(text) }
+            }),
+            None => Box::new(move |row| Value::Text(get(row))),
+        }
     }
     fn bytes<'a>(get: impl Fn(usize) -> &'a [u8] + 'a) -> Read<'a> {
         Box::new(move |row| Value::Binary(get(row)))

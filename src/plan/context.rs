@@ -3,17 +3,20 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::time::Instant;
 
+use datafusion::common::DataFusionError;
 use datafusion::execution::context::SessionConfig;
 
 use super::answers::Answers;
+use super::errors;
 use crate::error::{Error, Kind, Result};
 use crate::http::{Budget, Client, Credentials, Exchange, Notices};
 use crate::registry::{Parameter, Registry, Resource};
 use crate::rows::Misfit;
-use crate::secret::Redactor;
+use crate::secret::{MASK, Redactor};
 
 /// Values for parameters that a statement does not give: those SET in the session, then the environment.
 #[derive(Debug, Clone, Default)]
@@ -148,6 +151,8 @@ pub struct StatementContext {
     pub budget: Budget,
     /// Told at once, while the statement runs.
     pub notices: Notices,
+    /// Values must not stand in the engine's messages: the statement reads secret columns.
+    pub values_hidden: AtomicBool,
     /// Answers that equal requests of the statement share.
     pub answers: Answers,
     /// One for each provider that was asked so far.
@@ -207,9 +212,52 @@ impl StatementContext {
         Ok(exchange)
     }
 
+    /// From now on the engine's messages show no values.
+    pub fn hide_values(&self) {
+        self.values_hidden.store(true, Ordering::Relaxed);
+    }
+
+    /// An error of the engine as this statement may show it.
+    #[must_use]
+    pub fn told(&self, error: DataFusionError) -> Error {
+        let own = errors::is_own(&error);
+        let error = errors::unwrap(error);
+        let error =
+            if !own && self.values_hidden.load(Ordering::Relaxed) { error.map_text(mask_quoted) } else { error };
+        error.redacted(&self.redactor)
+    }
+
     /// The default of a resource's parameter.
     #[must_use]
     pub fn default_of(&self, resource: &Resource, parameter: &Parameter) -> Option<String> {
         self.defaults.of(&resource.provider, &resource.service, parameter)
+    }
+}
+
+/// What stands in quotes becomes `***`.
+fn mask_quoted(text: &str) -> String {
+    let mut masked = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find(['\'', '"', '`']) {
+        let mark = &rest[start..=start];
+        let Some(length) = rest[start + 1..].rfind(mark) else { break };
+        masked.push_str(&rest[..start]);
+        masked.push_str(mark);
+        masked.push_str(MASK);
+        masked.push_str(mark);
+        rest = &rest[start + length + 2..];
+    }
+    masked.push_str(rest);
+    masked
+}
+
+#[cfg(test)]
+mod tests {
+    use super::mask_quoted;
+
+    #[test]
+    fn what_is_quoted_is_masked_to_the_last_quote() {
+        assert_eq!(mask_quoted("Cannot cast string 'it's a key' to value"), "Cannot cast string '***' to value");
+        assert_eq!(mask_quoted("no quotes, one ' mark"), "no quotes, one ' mark");
     }
 }

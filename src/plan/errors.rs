@@ -37,6 +37,12 @@ pub fn unwrap(error: DataFusionError) -> Error {
     }
 }
 
+/// Whether an error is weir's own, on its way through the engine.
+#[must_use]
+pub fn is_own(error: &DataFusionError) -> bool {
+    find(error).is_some()
+}
+
 /// The identifier that an error is about, to find its place in the statement.
 #[must_use]
 pub fn subject(error: &DataFusionError) -> Option<String> {

@@ -23,6 +23,8 @@ pub struct Spelling {
     pub identifiers: Vec<Ident>,
     /// Texts compared with secret columns.
     pub secrets: Vec<String>,
+    /// It reads columns whose values must not stand in messages.
+    pub touches_secrets: bool,
 }
 
 /// Longer expressions keep the engine's name.
@@ -72,8 +74,12 @@ pub fn rewrite<T: VisitMut>(node: &mut T, resources: &[Arc<Resource>]) -> Spelli
             spelling.shown.insert(column.name.clone());
         }
     }
-    let mut stars = Stars { resources, shown: &spelling.shown };
+    let secret = |name: &str| resources.iter().filter_map(|r| r.column(name)).any(|c| c.shape.secret);
+    spelling.touches_secrets = spelling.identifiers.iter().any(|i| secret(&folded(i)));
+    let mut stars = Stars { found: false, resources, shown: &spelling.shown };
     let _ = VisitMut::visit(node, &mut stars);
+    let all_secret = resources.iter().flat_map(|r| &r.columns).any(|c| c.shape.secret);
+    spelling.touches_secrets |= stars.found && all_secret;
     spelling
 }
 
@@ -216,6 +222,8 @@ fn constraint(operator: &JoinOperator) -> Option<&JoinConstraint> {
 
 /// Keeps hidden columns that the statement names elsewhere out of its `*`.
 struct Stars<'a> {
+    /// Whether there is any.
+    found: bool,
     resources: &'a [Arc<Resource>],
     shown: &'a BTreeSet<String>,
 }
@@ -311,8 +319,12 @@ impl VisitorMut for Stars<'_> {
         let mut items = Vec::with_capacity(select.projection.len());
         for item in &select.projection {
             match item {
-                SelectItem::Wildcard(options) => items.extend(self.star(select, options)),
+                SelectItem::Wildcard(options) => {
+                    self.found = true;
+                    items.extend(self.star(select, options));
+                }
                 SelectItem::QualifiedWildcard(kind @ SelectItemQualifiedWildcardKind::ObjectName(name), options) => {
+                    self.found = true;
                     let hidden = self.qualified(select, name);
                     items.push(SelectItem::QualifiedWildcard(kind.clone(), excluding(options, &hidden)));
                 }

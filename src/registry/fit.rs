@@ -191,11 +191,11 @@ fn check_rules(name: &str, value: &Value, shape: &Shape, warnings: &mut Vec<Stri
     }
     if let Some(text) = value.as_str() {
         let length = text.chars().count() as u64;
-        if shape.max_length.is_some_and(|most| length > most) {
-            return refuse(format!(
-                "at most {} characters are allowed, it has {length}",
-                shape.max_length.unwrap_or(0)
-            ));
+        // What is too long is not shown: it is often something else, pasted into the wrong place, and may be a key.
+        if let Some(most) = shape.max_length.filter(|most| length > *most) {
+            return Err(Error::statement(format!(
+                "{name}: at most {most} characters are allowed, and it has {length}"
+            )));
         }
         if shape.min_length.is_some_and(|least| length < least) {
             return refuse(format!(

@@ -102,7 +102,10 @@ pub fn service(document: &Document, provider: &str, name: &str) -> Result<Servic
         let mut reader = ResourceReader { document, provider, service: name, key, problems: &mut service.problems };
         match reader.read(value) {
             Ok(resource) => service.resources.push(Arc::new(resource)),
-            Err(error) => service.problems.push(error.to_string()),
+            Err(error) => {
+                let text = reader.within("", &error).replace(".: ", ": ");
+                service.problems.push(text);
+            }
         }
     }
     Ok(service)
@@ -152,12 +155,22 @@ impl ResourceReader<'_> {
         Ok(resource)
     }
 
+    /// An error with its place in the document, where it does not say it itself.
+    fn within(&self, part: &str, error: &Error) -> String {
+        let (text, place) = (error.to_string(), self.place());
+        if text.contains(&place) {
+            return text;
+        }
+        let bare = text.strip_prefix(&format!("{}: ", self.document.file)).unwrap_or(&text);
+        format!("{}: {place}.{part}: {bare}", self.document.file)
+    }
+
     fn methods(&mut self, value: &Value) -> Vec<Arc<Method>> {
         let mut methods = Vec::new();
         for (name, method) in value.get("methods").and_then(Value::as_object).into_iter().flatten() {
             match method::read(self.document, name, method, &format!("{}.methods.{name}", self.place())) {
                 Ok(method) => methods.push(Arc::new(method)),
-                Err(error) => self.problems.push(error.to_string()),
+                Err(error) => self.problems.push(self.within(&format!("methods.{name}"), &error)),
             }
         }
         methods

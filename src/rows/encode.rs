@@ -54,7 +54,10 @@ pub fn to_json(array: &dyn Array, row: usize) -> Result<Value> {
             let values = array.as_struct();
             let mut map = Map::with_capacity(fields.len());
             for (field, column) in fields.iter().zip(values.columns()) {
-                map.insert(field.name().clone(), nested(field.metadata().contains_key(JSON_KEY), column, row)?);
+                map.insert(
+                    field.name().clone(),
+                    nested(field.metadata().get(JSON_KEY).map(String::as_str), column, row)?,
+                );
             }
             Value::Object(map)
         }
@@ -66,10 +69,12 @@ pub fn to_json(array: &dyn Array, row: usize) -> Result<Value> {
     })
 }
 
-fn nested(is_json: bool, column: &dyn Array, row: usize) -> Result<Value> {
+/// A value of a column with a JSON mark, or none. Under the mark `nested` only objects and arrays are JSON.
+fn nested(mark: Option<&str>, column: &dyn Array, row: usize) -> Result<Value> {
     let value = to_json(column, row)?;
+    let is_json = |text: &str| mark.is_some_and(|mark| mark != "nested" || text.starts_with(['{', '[']));
     Ok(match &value {
-        Value::String(text) if is_json => serde_json::from_str(text).unwrap_or(value),
+        Value::String(text) if is_json(text) => serde_json::from_str(text).unwrap_or(value),
         _ => value,
     })
 }
@@ -90,8 +95,8 @@ fn union(array: &dyn Array, row: usize) -> Result<Value> {
         DataType::Union(fields, _) => fields.iter().find(|(i, _)| *i == id).map(|(_, f)| f.name().clone()),
         _ => None,
     };
-    let is_json = name.is_some_and(|n| n == "object" || n == "array");
-    nested(is_json, values.child(id), values.value_offset(row))
+    let mark = name.filter(|n| n == "object" || n == "array");
+    nested(mark.as_deref(), values.child(id), values.value_offset(row))
 }
 
 fn float(n: f64) -> Result<Value> {

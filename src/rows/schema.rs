@@ -7,7 +7,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
 use crate::registry::{Column, Kind};
 
-/// Metadata key of a field that holds JSON text; its value is `object`, `array` or `any`. Outputs write such text as
+/// Metadata key of a field that holds JSON text; its value is `object`, `array`, `any`, or `nested` (text, of which objects and arrays are JSON). Outputs write such text as
 /// nested JSON.
 pub const JSON_KEY: &str = "weir.json";
 

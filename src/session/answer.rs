@@ -14,7 +14,7 @@ use futures::{Stream, StreamExt};
 use super::{Run, State};
 use crate::error::{Error, Kind, Result};
 use crate::http::Totals;
-use crate::plan::{self, StatementContext};
+use crate::plan::StatementContext;
 
 /// The answer to one statement.
 pub struct Answer {
@@ -124,10 +124,10 @@ impl fmt::Debug for Rows {
 
 impl Rows {
     /// The rows of a plan; its errors in weir's words, secrets masked.
-    pub(super) fn of(stream: SendableRecordBatchStream, context: &StatementContext) -> Rows {
-        let redactor = context.redactor.clone();
+    pub(super) fn of(stream: SendableRecordBatchStream, context: &Arc<StatementContext>) -> Rows {
+        let context = context.clone();
         let schema = stream.schema();
-        let stream = stream.map(move |batch| batch.map_err(|e| plan::unwrap(e).redacted(&redactor)));
+        let stream = stream.map(move |batch| batch.map_err(|e| context.told(e)));
         Rows { schema, stream: Box::pin(stream) }
     }
 

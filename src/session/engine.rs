@@ -18,7 +18,7 @@ use crate::error::{Error, Kind, Result};
 use crate::http::RequestLog;
 use crate::plan::{
     BindRule, Catalogs, OWN_CATALOG, OWN_SCHEMA, PlanOptions, SYSTEM_CATALOG, SessionFacts, Shown, StatementContext,
-    SystemCatalog, physical_rules, unwrap,
+    SystemCatalog, physical_rules, register_json, unwrap,
 };
 use crate::registry::Registry;
 
@@ -62,6 +62,7 @@ impl Engine {
         let context = SessionContext::new_with_state(base);
         let mut base = context.state();
         datafusion_functions_json::register_all(&mut base).map_err(unwrap)?;
+        register_json(&mut base)?;
         let tables = Arc::new(MemorySchemaProvider::new());
         let catalog = MemoryCatalogProvider::new();
         catalog.register_schema(OWN_SCHEMA, tables.clone()).map_err(unwrap)?;

@@ -39,6 +39,7 @@ pub fn extend(mut builder: SessionStateBuilder, options: SessionOptions) -> Resu
         budget: Budget::new(settings.max_requests),
         notices: options.notices,
         answers: Answers::default(),
+        values_hidden: false.into(),
         exchanges: Mutex::default(),
     });
     let own: HashMap<String, Arc<dyn CatalogProvider>> = match builder.catalog_list() {

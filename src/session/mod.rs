@@ -166,6 +166,7 @@ impl Session {
             budget: Budget::new(settings.max_requests),
             notices: self.notices.clone(),
             answers: Answers::default(),
+            values_hidden: false.into(),
             exchanges: Mutex::default(),
         });
         Run { context, settings, started: Instant::now() }

@@ -56,9 +56,11 @@ impl Session {
         }
         let columns: Vec<String> = insert.columns.iter().map(|c| spelled(&resource, Verb::Insert, c)).collect();
         let given: Vec<&str> = columns.iter().map(String::as_str).collect();
-        let default = |p: &_| run.context.default_of(&resource, p).is_some();
-        let supply = Supply { given: &given, default: &default };
-        let method = choose(&resource, Verb::Insert, &supply)?.clone();
+        let method = {
+            let default = |p: &_| run.context.default_of(&resource, p).is_some();
+            let supply = Supply { given: &given, default: &default };
+            choose(&resource, Verb::Insert, &supply)?.clone()
+        };
         check_given(&resource, Verb::Insert, &method, &given).map_err(|e| at_column(e, &columns, &insert.columns))?;
         check_once(&method, &columns)?;
         let returnable = Returnable::of(&resource, &method);

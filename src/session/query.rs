@@ -82,6 +82,9 @@ impl Session {
             },
             _ => (Spelling::default(), true),
         };
+        if spelling.touches_secrets {
+            run.context.hide_values();
+        }
         for secret in &spelling.secrets {
             run.context.redactor.learn(secret);
         }
@@ -89,6 +92,7 @@ impl Session {
     }
 
     fn respell_node<T: ast::VisitMut + ast::Visit>(&self, node: &mut T) -> Result<(Spelling, bool)> {
+        plan::respell_from(node);
         let found = self.with_names(|names| names.resolve(node))?;
         Ok((rewrite(node, &found.resources), found.files))
     }
@@ -104,6 +108,7 @@ impl Session {
         let planned = self.plan(run, statement).await?;
         let copied = matches!(planned.logical, LogicalPlan::Copy(_));
         let Planned { context, logical, spelling, .. } = planned;
+        let logical = plan::without_unions(logical)?;
         let frame = context.execute_logical_plan(logical).await.map_err(|e| located(e, &spelling))?;
         let batches = frame.collect().await.map_err(unwrap)?;
         let count = if copied { counted(&batches) } else { None };

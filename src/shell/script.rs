@@ -34,7 +34,7 @@ impl Runner<'_> {
     /// Runs the statements of `text`. `file` is its name for errors.
     pub async fn text(&self, text: &str, file: Option<&str>, to: &mut dyn Write) -> Result<Goes> {
         let named = |error: Error| {
-            error.map_place(|place| place.map(|p| Place { file: file.map(str::to_owned).or(p.file), ..p }))
+            error.map_place(|place| place.map(|p| Place { file: p.file.or_else(|| file.map(str::to_owned)), ..p }))
         };
         // Every statement is read before the first is run: a slip in the last line of a script changes nothing.
         let pieces = sql::split(text).map_err(named)?;

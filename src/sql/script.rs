@@ -23,6 +23,10 @@ impl Piece {
     pub fn locate(&self, error: Error) -> Error {
         error.map_place(|inner| {
             let Some(inner) = inner else { return Some(self.place.clone()) };
+            // A place in another file, a document's, is where it is.
+            if inner.file.is_some() {
+                return Some(inner);
+            }
             let column = if inner.line == 1 { self.place.column + inner.column - 1 } else { inner.column };
             Some(Place { file: self.place.file.clone(), line: self.place.line + inner.line - 1, column })
         })

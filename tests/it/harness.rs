@@ -1,0 +1,321 @@
+//! What the tests share: a sandbox with a session in front of it, the real program with a clean environment, and
+//! comparisons that show where two texts part. It knows nothing of what is tested.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::{Map, Value};
+use weir::error::{Error, Result};
+use weir::output::{Format, Options as Print, Printer};
+use weir::sandbox::{self, Sandbox, Seen, Shapes};
+use weir::session::{Session, SessionOptions, Settings, Summary};
+
+pub use weir::sandbox::{FIRST_APP as APP, MAIN_ACCOUNT as ACCOUNT};
+
+/// A row as its JSON object.
+pub type Row = Map<String, Value>;
+
+/// A sandbox, and a session that talks to it.
+pub struct World {
+    pub sandbox: Sandbox,
+    pub session: Session,
+}
+
+/// What one statement gave.
+pub struct Given {
+    pub columns: Vec<String>,
+    /// The Arrow type of each column.
+    pub types: Vec<String>,
+    pub rows: Vec<Row>,
+    pub message: Option<String>,
+    pub summary: Summary,
+    /// What came after the rows.
+    pub failure: Option<Error>,
+}
+
+impl World {
+    /// The sandbox as it starts by itself.
+    pub async fn new() -> World {
+        World::with(Shapes::default()).await
+    }
+
+    /// A sandbox that answers in `shapes`.
+    pub async fn with(shapes: Shapes) -> World {
+        let sandbox = Sandbox::start(sandbox::Options { shapes, ..sandbox::Options::default() }).await.unwrap();
+        let session = session(sandbox.environment(), impatient());
+        World { sandbox, session }
+    }
+
+    /// Runs one statement that must succeed.
+    pub async fn run(&self, sql: &str) -> Given {
+        let given = self.try_run(sql).await.unwrap_or_else(|error| panic!("{sql}\n{}", told(&error)));
+        if let Some(error) = &given.failure {
+            panic!("{sql}\n{}", told(error));
+        }
+        given
+    }
+
+    /// The rows of one statement.
+    pub async fn rows(&self, sql: &str) -> Vec<Row> {
+        self.run(sql).await.rows
+    }
+
+    /// Runs one statement; an error before its first row is `Err`, one after it stands in [`Given::failure`].
+    pub async fn try_run(&self, sql: &str) -> Result<Given> {
+        run_in(&self.session, sql).await
+    }
+
+    /// Runs one statement that must be refused.
+    pub async fn refused(&self, sql: &str) -> Error {
+        match self.try_run(sql).await {
+            Err(error) => error,
+            Ok(Given { failure: Some(error), .. }) => error,
+            Ok(given) => panic!("this was not refused: {sql}\n{:?}", given.rows),
+        }
+    }
+
+    /// Runs one statement that must be refused before anything is sent.
+    pub async fn refused_unsent(&self, sql: &str) -> Error {
+        self.sandbox.forget_requests();
+        let error = self.refused(sql).await;
+        assert_eq!(self.seen(), Vec::<String>::new(), "nothing should have been sent for {sql}: {error}");
+        error
+    }
+
+    /// The requests the server saw since the last time, as [`line`]s.
+    pub fn seen(&self) -> Vec<String> {
+        let seen = self.sandbox.requests().iter().map(line).collect();
+        self.sandbox.forget_requests();
+        seen
+    }
+
+    /// The one request the server saw since the last time.
+    pub fn one_seen(&self) -> Seen {
+        let mut seen = self.sandbox.requests();
+        self.sandbox.forget_requests();
+        assert_eq!(seen.len(), 1, "one request was expected: {:?}", seen.iter().map(line).collect::<Vec<_>>());
+        seen.remove(0)
+    }
+
+    /// The program, led to this sandbox by its environment.
+    pub fn program(&self) -> Program {
+        Program::new().environment(self.sandbox.environment())
+    }
+}
+
+/// Repeats fast: no test should wait for a back-off.
+pub fn impatient() -> Settings {
+    Settings { retry_delay: std::time::Duration::from_millis(1), ..Settings::default() }
+}
+
+/// A session with these variables.
+pub fn session<K: Into<String>>(variables: impl IntoIterator<Item = (K, String)>, settings: Settings) -> Session {
+    let variables = variables.into_iter().map(|(name, value)| (name.into(), value)).collect();
+    Session::new(SessionOptions { variables, settings, ..SessionOptions::default() }).unwrap()
+}
+
+/// Runs one statement in a session.
+pub async fn run_in(session: &Session, sql: &str) -> Result<Given> {
+    use futures::StreamExt;
+    let mut answer = session.run(sql).await?;
+    let (mut columns, mut types, mut rows, mut failure) = (Vec::new(), Vec::new(), Vec::new(), None);
+    if let Some(mut stream) = answer.rows.take() {
+        columns = stream.schema().fields().iter().map(|field| field.name().clone()).collect();
+        types = stream.schema().fields().iter().map(|field| field.data_type().to_string()).collect();
+        let mut text = Vec::new();
+        let mut printer = Printer::new(&Print::new(Format::Jsonl), stream.schema(), &mut text);
+        while let Some(batch) = stream.next().await {
+            match batch {
+                Ok(batch) => drop(printer.write(&batch)?),
+                Err(error) => failure = Some(error),
+            }
+        }
+        printer.finish()?;
+        let text = String::from_utf8(text).unwrap();
+        rows = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    }
+    let summary = session.close(&answer);
+    if failure.is_none() {
+        answer.check_complete()?;
+    }
+    Ok(Given { columns, types, rows, message: answer.message, summary, failure })
+}
+
+/// A request in one line: `POST /accounts/../live_inputs {"enabled":true}`, without the part that all paths share.
+pub fn line(seen: &Seen) -> String {
+    let path = seen.path.strip_prefix("/client/v4").unwrap_or(&seen.path);
+    let mut line = format!("{} {path}", seen.method);
+    for (at, (name, value)) in seen.query.iter().enumerate() {
+        let _ = write!(line, "{}{name}={value}", if at == 0 { '?' } else { '&' });
+    }
+    if !seen.body.is_empty() {
+        let _ = write!(line, " {}", seen.body);
+    }
+    line
+}
+
+/// An error as the program tells it.
+pub fn told(error: &Error) -> String {
+    let hint = error.hint_text().map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
+    format!("exit {}: {error}{hint}", error.kind().exit_code())
+}
+
+/// The program, to be run with nothing of the environment of the tests.
+pub struct Program {
+    program: OsString,
+    arguments: Vec<OsString>,
+    variables: BTreeMap<OsString, OsString>,
+    input: String,
+    pub folder: tempfile::TempDir,
+}
+
+/// What the program did.
+#[derive(Debug)]
+pub struct Ran {
+    pub code: Option<i32>,
+    pub out: String,
+    pub talk: String,
+}
+
+impl Program {
+    pub fn new() -> Program {
+        let folder = tempfile::tempdir().unwrap();
+        let history = folder.path().join("history").into_os_string();
+        let variables = BTreeMap::from([("WEIR_HISTORY".into(), history)]);
+        let program = env!("CARGO_BIN_EXE_weir").into();
+        Program { program, arguments: Vec::new(), variables, input: String::new(), folder }
+    }
+
+    /// A shell that runs a script, in the same clean surroundings.
+    pub fn shell(script: &str) -> Program {
+        Program { program: "/bin/sh".into(), ..Program::new() }.arguments(["-euc", script])
+    }
+
+    pub fn environment<'a>(mut self, variables: impl IntoIterator<Item = (&'a str, String)>) -> Program {
+        self.variables.extend(variables.into_iter().map(|(name, value)| (name.into(), value.into())));
+        self
+    }
+
+    pub fn set(self, name: &str, value: &str) -> Program {
+        self.environment([(name, value.to_owned())])
+    }
+
+    pub fn unset(mut self, name: &str) -> Program {
+        self.variables.remove(&OsString::from(name));
+        self
+    }
+
+    pub fn arguments<A: Into<OsString>>(mut self, arguments: impl IntoIterator<Item = A>) -> Program {
+        self.arguments.extend(arguments.into_iter().map(Into::into));
+        self
+    }
+
+    pub fn input(mut self, text: &str) -> Program {
+        text.clone_into(&mut self.input);
+        self
+    }
+
+    /// A file in the folder that the program runs in.
+    pub fn file(self, name: &str, text: &str) -> Program {
+        write_file(&self.folder.path().join(name), text);
+        self
+    }
+
+    /// `weir exec ARGUMENTS SQL`.
+    pub async fn exec(self, sql: &str) -> Ran {
+        self.arguments(["exec", sql]).run().await
+    }
+
+    /// Runs it, and waits without holding up the server it talks to.
+    pub async fn run(self) -> Ran {
+        self.run_kept().await.0
+    }
+
+    /// Runs it; its folder stays as long as what is returned.
+    pub async fn run_kept(self) -> (Ran, tempfile::TempDir) {
+        tokio::task::spawn_blocking(move || {
+            let ran = self.finish();
+            (ran, self.folder)
+        })
+        .await
+        .unwrap()
+    }
+
+    /// `program` in the clean surroundings, to be started by the caller.
+    pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command.env_clear().envs(&self.variables).current_dir(self.folder.path());
+        command
+    }
+
+    fn finish(&self) -> Ran {
+        let mut command = self.command(&self.program);
+        let streams = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = streams.args(&self.arguments).spawn().unwrap();
+        // A program that refuses its arguments does not read what it is given.
+        let _ = child.stdin.take().unwrap().write_all(self.input.as_bytes());
+        let output = child.wait_with_output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).expect("the program prints UTF-8");
+        Ran { code: output.status.code(), out: text(output.stdout), talk: text(output.stderr) }
+    }
+}
+
+impl Ran {
+    /// Asserts the exit code; a wrong one shows both streams.
+    #[track_caller]
+    pub fn code(self, expected: i32) -> Ran {
+        assert_eq!(self.code, Some(expected), "\n--- stdout\n{}\n--- stderr\n{}", self.out, self.talk);
+        self
+    }
+
+    /// Asserts that standard error has these words.
+    #[track_caller]
+    pub fn says(self, words: &[&str]) -> Ran {
+        for word in words {
+            assert!(self.talk.contains(word), "stderr should say {word:?}:\n{}", self.talk);
+        }
+        self
+    }
+}
+
+/// Writes a file and the folders it stands in.
+pub fn write_file(path: &Path, text: &str) {
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, text).unwrap();
+}
+
+/// The folder of this package.
+pub fn home() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Asserts that two texts are equal, and shows the lines that differ.
+#[track_caller]
+pub fn same_text(expected: &str, actual: &str, what: &str) {
+    if expected == actual {
+        return;
+    }
+    let (left, right): (Vec<&str>, Vec<&str>) = (expected.lines().collect(), actual.lines().collect());
+    let mut shown = String::new();
+    for at in 0..left.len().max(right.len()) {
+        match (left.get(at), right.get(at)) {
+            (Some(a), Some(b)) if a == b => {}
+            (a, b) => {
+                for (sign, line) in [('-', a), ('+', b)] {
+                    if let Some(line) = line {
+                        let _ = writeln!(shown, "{:>4} {sign} {line}", at + 1);
+                    }
+                }
+            }
+        }
+        if shown.lines().count() > 40 {
+            shown.push_str("     ...\n");
+            break;
+        }
+    }
+    panic!("{what}: expected (-) and actual (+) differ\n{shown}");
+}

@@ -1,0 +1,24 @@
+//! The one integration binary: every test that needs the library as others see it, the program, or a server.
+//! One file a topic; `harness` has what they share. Each test starts its own server on a free port, so they run in any
+//! order and side by side.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    reason = "a test that cannot go on should stop where it stands"
+)]
+
+mod bodies; // what a write sends, and what it refuses to send
+mod errors; // the table of failures: message, hint, exit code
+mod harness;
+mod layers; // the floors of the house, read from the sources
+mod program; // streams, files, scripts and exit codes of the program
+mod provider; // a provider of other shapes, from a folder
+mod readme; // the commands of the README
+mod rows; // every row with right types, in every shape the API was seen in
+mod scripted; // a server that answers what it is told
+mod secrets; // canaries
+mod seeds; // the published examples, and what the server saw
+mod shell; // the interactive shell, in a terminal and without one
+mod statements; // tests/sql: statements with their answers and requests
