@@ -135,14 +135,11 @@ impl Session {
     fn service_of(&self, named: &[Ident]) -> Result<(String, String)> {
         let in_use = self.in_use();
         let names: Vec<String> = named.iter().map(|i| i.value.clone()).collect();
-        let (provider, service) = match (names.as_slice(), in_use.as_slice()) {
-            ([provider, service], _) | ([], [provider, service, ..]) | ([service], [provider, ..]) => {
-                (provider, service)
-            }
-            _ => {
-                return Err(Error::statement("SHOW RESOURCES needs provider.service")
-                    .hint("SHOW SERVICES IN provider lists the services"));
-            }
+        let (([provider, service], _) | ([], [provider, service, ..]) | ([service], [provider, ..])) =
+            (names.as_slice(), in_use.as_slice())
+        else {
+            return Err(Error::statement("SHOW RESOURCES needs provider.service")
+                .hint("SHOW SERVICES IN provider lists the services"));
         };
         self.registry.service(provider, service)?;
         Ok((provider.clone(), service.clone()))

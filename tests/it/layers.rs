@@ -319,6 +319,10 @@ fn no_provider_is_known_outside_the_sandbox() {
     let mut bad = Vec::new();
     for source in sources().iter().filter(|source| source.floor() != "sandbox") {
         for (number, line) in source.text.lines().enumerate() {
+            // The library's front page shows how it is used.
+            if source.path == "lib.rs" && line.starts_with("//!") {
+                continue;
+            }
             let lower = line.to_lowercase();
             for word in WORDS.iter().filter(|word| lower.contains(*word)) {
                 bad.push(format!("src/{}:{}: {word}: {}", source.path, number + 1, line.trim()));

@@ -10,9 +10,11 @@
 )]
 
 mod bodies; // what a write sends, and what it refuses to send
+mod child; // the program as a child process
 mod errors; // the table of failures: message, hint, exit code
 mod harness;
 mod layers; // the floors of the house, read from the sources
+mod outcomes; // bad documents, partial writes, strictness, assertions
 mod program; // streams, files, scripts and exit codes of the program
 mod provider; // a provider of other shapes, from a folder
 mod readme; // the commands of the README

@@ -9,127 +9,9 @@ use weir::session::{Session, SessionOptions};
 use crate::harness::{Given, Program, impatient, run_in, write_file};
 use crate::scripted::{Asked, Reply, Scripted};
 
-const PROVIDER: &str = r"
-id: acme
-name: acme
-version: v2
-title: Acme
-providerServices:
-  store: {id: 'store:v2', name: store, title: The store, version: v2, service: {$ref: services/store.yaml}}
-  attic: {id: 'attic:v2', name: attic, title: The attic, version: v2, service: {$ref: services/attic.yaml}}
-x-weir:
-  base_url: {env: ACME_URL}
-  auth:
-    - headers: {X-Acme-Key: {env: ACME_KEY}}
-  credentials_help: Ask the storekeeper.
-  errors: [{at: $.problem, code: number, message: text}]
-  hints: [{status: 409, code: 17, hint: 'Somebody else is packing it.'}]
-";
+const PROVIDER: &str = include_str!("acme/provider.yaml");
 
-/// The keys of `responses` are numbers here, as YAML likes to have them.
-const STORE: &str = r"
-openapi: 3.0.3
-info: {title: Store, version: v2}
-servers: [{url: 'https://store.acme.example/v2'}]
-paths:
-  /crates: {get: {operationId: crates, parameters: [{name: cursor, in: query, schema: {type: string}}, {name: max, in: query, schema: {type: integer}}, {name: colour, in: query, schema: {type: string, enum: [red, green]}}], responses: {200: {$ref: '#/components/responses/Things'}}}}
-  /boxes: {get: {operationId: boxes, parameters: [{name: from, in: query, schema: {type: integer}}, {name: max, in: query, schema: {type: integer}}], responses: {200: {$ref: '#/components/responses/Things'}}}}
-  /pallets: {get: {operationId: pallets, responses: {200: {$ref: '#/components/responses/Things'}}}}
-  /barrels: {get: {operationId: barrels, responses: {200: {$ref: '#/components/responses/Things'}}}}
-  /bins: {get: {operationId: bins, parameters: [{name: after, in: query, schema: {type: string}}], responses: {200: {$ref: '#/components/responses/Things'}}}}
-  /labels: {get: {operationId: labels, responses: {200: {description: Words, content: {application/json: {schema: {type: object, properties: {items: {type: array, items: {type: string}}}}}}}}}}
-  /shelves/{shelf}/orders:
-    get:
-      operationId: orders
-      parameters: [{name: shelf, in: path, required: true, schema: {type: string}}]
-      responses: {200: {$ref: '#/components/responses/Orders'}}
-    post:
-      operationId: order
-      parameters: [{name: shelf, in: path, required: true, schema: {type: string}}]
-      requestBody:
-        required: true
-        content:
-          application/json:
-            schema:
-              type: object
-              required: [customer]
-              properties:
-                customer: {type: object, required: [fullName], properties: {fullName: {type: string}, tier: {type: string, enum: [gold, tin]}}}
-                lines: {type: array, items: {type: object, properties: {sku: {type: string}, amount: {type: integer, minimum: 1}}}}
-                giftWrap: {type: boolean}
-                weightKg: {type: number, maximum: 30}
-      responses: {201: {$ref: '#/components/responses/Order'}}
-  /shelves/{shelf}/orders/{number}/ship:
-    post:
-      operationId: ship
-      parameters: [{name: shelf, in: path, required: true, schema: {type: string}}, {name: number, in: path, required: true, schema: {type: integer}}]
-      requestBody: {content: {application/json: {schema: {type: object, properties: {carrier: {type: string}}}}}}
-      responses: {200: {$ref: '#/components/responses/Order'}}
-components:
-  responses:
-    Things: {description: Things, content: {application/json: {schema: {type: object, properties: {items: {type: array, items: {$ref: '#/components/schemas/Thing'}}, next: {type: string}}}}}}
-    Orders: {description: Orders, content: {application/json: {schema: {type: array, items: {$ref: '#/components/schemas/Order'}}}}}
-    Order: {description: An order, content: {application/json: {schema: {type: object, properties: {order: {$ref: '#/components/schemas/Order'}, receipt: {type: string}}}}}}
-  schemas:
-    Thing: {type: object, properties: {id: {type: string}, colour: {type: string}, madeAt: {type: string, format: date-time}, size: {type: object}, weight: {type: number}}}
-    Order: {type: object, properties: {number: {type: integer}, customer: {type: object}, giftWrap: {type: boolean}, doorCode: {type: string, x-weir: {secret: true}}}}
-  x-stackQL-resources:
-    crates:
-      id: acme.store.crates
-      name: crates
-      title: Crates
-      methods:
-        list: {operation: {$ref: '#/paths/~1crates/get'}, response: {mediaType: application/json, openAPIDocKey: '200', objectKey: $.items}, x-weir: {paging: {style: cursor, parameter: cursor, next: [$.next], size: {parameter: max, largest: 2}}}}
-      sqlVerbs: {select: [{$ref: '#/components/x-stackQL-resources/crates/methods/list'}]}
-    boxes:
-      id: acme.store.boxes
-      name: boxes
-      methods:
-        list: {operation: {$ref: '#/paths/~1boxes/get'}, response: {mediaType: application/json, openAPIDocKey: '200', objectKey: $.items}, x-weir: {paging: {style: offset, parameter: from, size: {parameter: max, largest: 2}}}}
-      sqlVerbs: {select: [{$ref: '#/components/x-stackQL-resources/boxes/methods/list'}]}
-    pallets:
-      id: acme.store.pallets
-      name: pallets
-      methods:
-        list: {operation: {$ref: '#/paths/~1pallets/get'}, response: {mediaType: application/json, openAPIDocKey: '200', objectKey: $.items}, x-weir: {paging: {style: next_url, next: [$.next]}}}
-      sqlVerbs: {select: [{$ref: '#/components/x-stackQL-resources/pallets/methods/list'}]}
-    barrels:
-      id: acme.store.barrels
-      name: barrels
-      methods:
-        list: {operation: {$ref: '#/paths/~1barrels/get'}, response: {mediaType: application/json, openAPIDocKey: '200', objectKey: $.items}, x-weir: {paging: {style: link}}}
-      sqlVerbs: {select: [{$ref: '#/components/x-stackQL-resources/barrels/methods/list'}]}
-    bins:
-      id: acme.store.bins
-      name: bins
-      methods:
-        list: {operation: {$ref: '#/paths/~1bins/get'}, response: {mediaType: application/json, openAPIDocKey: '200', objectKey: $.items}, x-weir: {paging: {style: keyset, parameter: after, field: id}}}
-      sqlVerbs: {select: [{$ref: '#/components/x-stackQL-resources/bins/methods/list'}]}
-    labels:
-      id: acme.store.labels
-      name: labels
-      methods:
-        list: {operation: {$ref: '#/paths/~1labels/get'}, response: {mediaType: application/json, openAPIDocKey: '200', objectKey: $.items}}
-      sqlVerbs: {select: [{$ref: '#/components/x-stackQL-resources/labels/methods/list'}]}
-    orders:
-      id: acme.store.orders
-      name: orders
-      title: Orders
-      methods:
-        list: {operation: {$ref: '#/paths/~1shelves~1{shelf}~1orders/get'}, response: {mediaType: application/json, openAPIDocKey: '200'}}
-        create: {operation: {$ref: '#/paths/~1shelves~1{shelf}~1orders/post'}, config: {requestBodyTranslate: {algorithm: naive}}, request: {mediaType: application/json}, response: {mediaType: application/json, openAPIDocKey: '201', objectKey: $.order}}
-        ship: {operation: {$ref: '#/paths/~1shelves~1{shelf}~1orders~1{number}~1ship/post'}, request: {mediaType: application/json}, response: {mediaType: application/json, openAPIDocKey: '200', objectKey: $.order}}
-      sqlVerbs:
-        select: [{$ref: '#/components/x-stackQL-resources/orders/methods/list'}]
-        insert: [{$ref: '#/components/x-stackQL-resources/orders/methods/create'}]
-        exec: [{$ref: '#/components/x-stackQL-resources/orders/methods/ship'}]
-    broken:
-      id: acme.store.broken
-      name: broken
-      methods:
-        list: {operation: {$ref: '#/paths/~1nowhere/get'}, response: {mediaType: application/json, openAPIDocKey: '200'}}
-      sqlVerbs: {select: [{$ref: '#/components/x-stackQL-resources/broken/methods/list'}]}
-";
+const STORE: &str = include_str!("acme/services/store.yaml");
 
 fn documents() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
@@ -147,7 +29,7 @@ fn answer(asked: &Asked, host: &str) -> Reply {
         let found = query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=').map(str::to_owned));
         found.unwrap_or_default()
     };
-    let thing = |at: usize| json!({"id": format!("t{at}"), "colour": if at % 2 == 0 { "red" } else { "green" }, "madeAt": "2026-01-02T03:04:05.6Z", "size": {"w": at}, "weight": 0.5});
+    let thing = |at: usize| json!({"id": format!("t{at}"), "colour": if at.is_multiple_of(2) { "red" } else { "green" }, "madeAt": "2026-01-02T03:04:05.6Z", "size": {"w": at}, "weight": 0.5});
     let page = |from: usize| (from..5.min(from + 2)).map(thing).collect::<Vec<_>>();
     let at = |name: &str| parameter(name).trim_start_matches('t').parse::<usize>();
     let (from, more) = match path {

@@ -1,6 +1,7 @@
 //! A server that answers what it is told, for answers that the sandbox does not give. It speaks as much HTTP/1.1 as the
 //! tests need, one request a connection, and remembers what it was asked. It knows no API.
 
+use std::fmt::Write;
 use std::io;
 use std::sync::{Arc, Mutex};
 
@@ -114,9 +115,9 @@ async fn serve(stream: TcpStream, asked: Arc<Mutex<Vec<Asked>>>, script: Arc<Scr
     asked.lock().unwrap().push(request);
     let mut text = format!("HTTP/1.1 {} Scripted\r\nconnection: close\r\n", reply.status);
     for (name, value) in &reply.headers {
-        text.push_str(&format!("{name}: {value}\r\n"));
+        let _ = write!(text, "{name}: {value}\r\n");
     }
-    text.push_str(&format!("content-length: {}\r\n\r\n{}", reply.body.len(), reply.body));
+    let _ = write!(text, "content-length: {}\r\n\r\n{}", reply.body.len(), reply.body);
     stream.write_all(text.as_bytes()).await?;
     stream.shutdown().await
 }

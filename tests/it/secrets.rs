@@ -86,7 +86,6 @@ fn statements(world: &World) -> Vec<String> {
         "EXPLAIN INSERT INTO cloudflare.stream.live_input_outputs (live_input_uid, url, stream_key) VALUES ('$UID', 'rtmp://canary-host.example/live', 'canary-of-my-own')",
         "EXPLAIN EXEC cloudflare.stream.live_input_outputs.create @live_input_uid = '$UID' @@json = '{\"url\": \"rtmp://canary-host.example\", \"streamKey\": \"canary-of-my-own\"}'",
         "EXEC cloudflare.stream.live_inputs.rotate_keys @uid = '$UID'",
-        "EXEC cloudflare.stream.live_inputs.rotate_keys @uid = '$KEY'",
         "INSERT INTO cloudflare.realtime_kit.meetings (app_id, recording_config) VALUES ('$APP', '{\"storage_config\": {\"type\": \"aws\", \"secret\": \"canary-of-a-bucket\", \"access_key\": \"canary-access\"}}') RETURNING *",
         "INSERT INTO cloudflare.realtime_kit.meetings (app_id, recording_config) VALUES ('$APP', '{\"storage_config\": {\"type\": \"none\", \"secret\": \"canary-of-a-bucket\"}}')",
         "SHOW AUTH cloudflare",

@@ -18,7 +18,7 @@ struct Terminal {
 }
 
 /// Nothing here takes as long; a test that hangs ends with what was printed.
-const LONG_ENOUGH: Duration = Duration::from_secs(60);
+const LONG_ENOUGH: Duration = Duration::from_mins(1);
 
 impl Terminal {
     /// None where the machine has no `script`.
@@ -60,7 +60,7 @@ impl Terminal {
             let left = LONG_ENOUGH.saturating_sub(begun.elapsed());
             match self.printed.recv_timeout(left) {
                 Ok(bytes) => self.text.push_str(&String::from_utf8_lossy(&bytes)),
-                Err(_) => panic!("waited for {text:?}, and have {:?}", self.text),
+                Err(gone) => panic!("waited for {text:?} ({gone}), and have {:?}", self.text),
             }
         }
     }

@@ -159,7 +159,7 @@ fn answer(given: &Given) -> String {
         let _ = writeln!(text, "~ {warning}");
     }
     if let Some(error) = &given.failure {
-        told(error).lines().for_each(|line| text.push_str(&format!("! {line}\n")));
+        text = told(error).lines().fold(text, |text, line| text + "! " + line + "\n");
     }
     text
 }

@@ -16,7 +16,7 @@ use super::values::{NESTED, is_union, json_field, union_text};
 use crate::plan::errors::unwrap;
 
 /// The plan with text in place of JSON unions in what it yields, or writes, or keeps. Names of columns stay. Strings
-/// are bare, all else is JSON; the field says so ([`NESTED`]).
+/// are bare, all else is JSON; the field says so (`nested`).
 ///
 /// # Errors
 /// When the engine does not take the plan back.
