@@ -71,7 +71,7 @@ impl Budget {
             .spent
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |spent| (spent < self.0.most).then_some(spent + 1));
         taken.map(|_| ()).map_err(|spent| {
-            Error::new(Kind::Network, format!("the statement has sent {spent} requests, which is its budget"))
+            Error::new(Kind::Network, format!("the statement has sent as many requests as its budget allows: {spent}"))
                 .hint("Narrow the statement (a key, a filter the API knows, a LIMIT), or raise max_requests.")
         })
     }

@@ -16,6 +16,7 @@ use datafusion::logical_expr::{
 use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 
 use super::context::StatementContext;
+use super::lineage::Lineage;
 use super::table::{Keys, ResourceTable};
 
 /// The statement's context where rules can find it.
@@ -214,8 +215,11 @@ impl Binder<'_> {
             let (_, key) = pairs.iter().find(|(c, _)| c.name == *name)?;
             Some(key.clone().alias(format!("key_{i}")))
         });
+        let keys: Vec<Expr> = keys.collect();
+        let lineage = Lineage { own_tables: self.context.own_secrets };
+        let secret = keys.iter().map(|key| lineage.expression(self.outer, key)).collect();
         let plan = LogicalPlanBuilder::from(self.outer.as_ref().clone()).project(keys)?.build()?;
-        let bound = table.with_keys(Keys { plan: Arc::new(plan), names: needed });
+        let bound = table.with_keys(Keys { plan: Arc::new(plan), names: needed, secret });
         let mut scan = scan.clone();
         scan.source = provider_as_source(Arc::new(bound));
         Ok(Some(LogicalPlan::TableScan(scan)))

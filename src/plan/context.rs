@@ -151,6 +151,8 @@ pub struct StatementContext {
     pub budget: Budget,
     /// Told at once, while the statement runs.
     pub notices: Notices,
+    /// The session made a table of secret values: what comes from its own tables may be secret.
+    pub own_secrets: bool,
     /// Values must not stand in the engine's messages: the statement reads secret columns.
     pub values_hidden: AtomicBool,
     /// Answers that equal requests of the statement share.
@@ -215,6 +217,12 @@ impl StatementContext {
     /// From now on the engine's messages show no values.
     pub fn hide_values(&self) {
         self.values_hidden.store(true, Ordering::Relaxed);
+    }
+
+    /// An error that tells of values of a row, as this statement may show it.
+    #[must_use]
+    pub fn without_values(&self, error: Error) -> Error {
+        if self.values_hidden.load(Ordering::Relaxed) { error.map_text(mask_quoted) } else { error }
     }
 
     /// An error of the engine as this statement may show it.

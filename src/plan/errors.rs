@@ -109,6 +109,13 @@ fn some(names: &[&str]) -> String {
 
 /// A planning error; its second line may say what was probably meant.
 fn planned(text: &str) -> Error {
+    if let Some(name) = text.strip_prefix("table '").and_then(|rest| rest.split_once("' not found")).map(|(n, _)| n) {
+        let name = name.strip_prefix("memory.main.").unwrap_or(name);
+        return Error::statement(format!("there is no table `{name}`")).hint(
+            "the session's own are listed by SHOW TABLES; system.registry has providers, services, resources, methods, \
+             columns and parameters, system.session has requests, warnings and settings",
+        );
+    }
     let error = Error::statement(first_line(text));
     match text.lines().nth(1).filter(|line| line.starts_with("Did you mean")) {
         Some(meant) => error.hint(meant.to_owned()),

@@ -28,6 +28,8 @@ pub struct KeySource {
     pub plan: Arc<dyn ExecutionPlan>,
     /// The parameters that the keys are values of.
     pub parameters: Vec<Parameter>,
+    /// For each, whether its values come from secret columns.
+    pub secret: Vec<bool>,
 }
 
 /// The scan with a parameter set for each distinct key.
@@ -46,6 +48,9 @@ pub async fn keyed(
     while let Some(batch) = stream.try_next().await.map_err(unwrap)? {
         for row in 0..batch.num_rows() {
             let key = batch.columns().iter().map(|c| to_json(c.as_ref(), row)).collect::<Result<Vec<_>>>()?;
+            for (value, _) in key.iter().zip(&source.secret).filter(|(_, secret)| **secret) {
+                value.as_str().into_iter().for_each(|text| context.redactor.learn(text));
+            }
             // NULL equals nothing, so it can find nothing.
             if !key.iter().any(Value::is_null) && seen.insert(Value::from(key.clone()).to_string()) {
                 keys.push(key);

@@ -39,6 +39,8 @@ pub struct Keys {
     pub plan: Arc<LogicalPlan>,
     /// SQL names of the parameters.
     pub names: Vec<String>,
+    /// For each, whether its values come from secret columns.
+    pub secret: Vec<bool>,
 }
 
 impl ResourceTable {
@@ -49,6 +51,12 @@ impl ResourceTable {
         let columns: Vec<Column> = resource.columns.iter().filter(visible).cloned().collect();
         let schema = rows::schema(&columns);
         ResourceTable { resource, columns, schema, keys: None }
+    }
+
+    /// Whether a column holds secrets.
+    #[must_use]
+    pub fn is_secret(&self, column: &str) -> bool {
+        self.resource.column(column).is_some_and(|c| c.shape.secret)
     }
 
     /// The same table with keys from another relation.
@@ -108,7 +116,7 @@ impl TableProvider for ResourceTable {
         let keys = match &self.keys {
             Some(keys) => {
                 let plan = session.create_physical_plan(&keys.plan).await?;
-                Some(KeySource { plan, parameters: reading.keyed.clone() })
+                Some(KeySource { plan, parameters: reading.keyed.clone(), secret: keys.secret.clone() })
             }
             None => None,
         };
@@ -283,6 +291,24 @@ fn unqualified(filter: &Expr) -> Result<Expr> {
     Ok(expr.data)
 }
 
+/// The filter with its timestamps as people write them.
+fn readable(filter: &Expr) -> Result<Expr> {
+    use datafusion::common::tree_node::{Transformed, TreeNode};
+    let expr = unqualified(filter)?.transform(|e| {
+        let text = match &e {
+            Expr::Literal(value @ ScalarValue::TimestampNanosecond(Some(_), _), _) => {
+                rows::to_json(&value.to_array()?, 0)
+            }
+            _ => return Ok(Transformed::no(e)),
+        };
+        Ok(match text {
+            Ok(Value::String(text)) => Transformed::yes(lit(text)),
+            _ => Transformed::no(e),
+        })
+    })?;
+    Ok(expr.data)
+}
+
 /// `column = what was asked for`, for an API that may pass over a parameter.
 fn check_of(columns: &[Column], set: &ParameterSet) -> Option<Expr> {
     let mut checks = set.checks.iter().filter_map(|(name, value)| {
@@ -313,7 +339,7 @@ fn shown_filters(resource: &Resource, filters: &[Expr], notes: &[(usize, String)
                 "a filter on {}",
                 filter.column_refs().iter().map(|c| c.name.as_str()).collect::<Vec<_>>().join(", ")
             ),
-            false => unqualified(filter).map_or_else(|_| filter.to_string(), |f| f.human_display().to_string()),
+            false => readable(filter).map_or_else(|_| filter.to_string(), |f| f.human_display().to_string()),
         };
         let sent: Vec<&str> = notes.iter().filter(|(n, _)| *n == i).map(|(_, note)| note.as_str()).collect();
         if sent.is_empty() { format!("{text}: applied here") } else { format!("{text}: {}", sent.join("; ")) }

@@ -141,7 +141,7 @@ pub(super) fn argument_rows(batches: Vec<RecordBatch>, columns: usize) -> Result
     for batch in batches {
         if batch.num_columns() != columns {
             return Err(Error::statement(format!(
-                "{columns} columns are named, and {} values are given for each row",
+                "the columns named are {columns}, and the values given for each row are {}",
                 batch.num_columns()
             )));
         }

@@ -39,6 +39,7 @@ pub fn extend(mut builder: SessionStateBuilder, options: SessionOptions) -> Resu
         budget: Budget::new(settings.max_requests),
         notices: options.notices,
         answers: Answers::default(),
+        own_secrets: false,
         values_hidden: false.into(),
         exchanges: Mutex::default(),
     });

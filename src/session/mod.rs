@@ -69,6 +69,8 @@ pub struct Session {
     notices: Notices,
     statements: AtomicU64,
     interrupted: AtomicBool,
+    /// A table of the session holds values of secret columns.
+    own_secrets: AtomicBool,
 }
 
 /// What statements change, and `system.session` shows.
@@ -111,6 +113,7 @@ impl Session {
             notices: options.notices,
             statements: AtomicU64::new(0),
             interrupted: AtomicBool::new(false),
+            own_secrets: AtomicBool::new(false),
         })
     }
 
@@ -166,6 +169,7 @@ impl Session {
             budget: Budget::new(settings.max_requests),
             notices: self.notices.clone(),
             answers: Answers::default(),
+            own_secrets: self.own_secrets.load(Ordering::Relaxed),
             values_hidden: false.into(),
             exchanges: Mutex::default(),
         });

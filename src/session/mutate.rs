@@ -7,12 +7,13 @@ use serde_json::Value;
 use sqlparser::ast::{Expr, Ident, SelectItem, VisitMut, VisitorMut};
 
 use super::arguments::{Planned, argument_rows, body_of, call_of, check_once, check_required, spelled, spelled_in};
+use super::query::statement_of;
 use super::returning::{Answered, Returnable};
 use super::show::method_of;
 use super::{Answer, Run, Session};
 use crate::error::{Error, Kind, Result};
 use crate::http::{may_have_taken_effect, success};
-use crate::plan::folded;
+use crate::plan::{Lineage, folded};
 use crate::registry::{Method, Resource, Supply, Verb, check_given, choose};
 use crate::sql::{Exec, Insert};
 
@@ -69,13 +70,21 @@ impl Session {
         }
         let rows = match insert.source {
             None => vec![Vec::new()],
-            Some(query) => argument_rows(self.rows_of(run, *query).await?.collect().await?, columns.len())?,
+            Some(query) => {
+                let planned = self.plan(run, statement_of(*query)).await?;
+                let lineage = Lineage { own_tables: run.context.own_secrets };
+                let secret = lineage.secret_columns(&planned.logical);
+                let rows = self.rows_planned(run, &planned).await?.collect().await?;
+                let rows = argument_rows(rows, columns.len())?;
+                learn(run, &rows, &secret);
+                rows
+            }
         };
         let mut calls = Vec::with_capacity(rows.len());
         for (index, row) in rows.iter().enumerate() {
             let values: Vec<(String, Value)> = columns.iter().cloned().zip(row.iter().cloned()).collect();
             let planned = call_of(run, (&resource, &method), values, None);
-            calls.push(planned.map_err(|e| in_row(e, index, rows.len()))?);
+            calls.push(planned.map_err(|e| run.context.without_values(in_row(e, index, rows.len())))?);
         }
         Ok((Write { resource, method, calls }, returnable))
     }
@@ -174,9 +183,16 @@ fn check_budget(run: &Run, write: &Write) -> Result<()> {
     }
     Err(Error::new(
         Kind::Network,
-        format!("the statement would send {needed} requests, and {left} are left of its budget; nothing was sent"),
+        format!("the statement needs {needed} requests, and its budget has {left} left; nothing was sent"),
     )
     .hint("SET max_requests = ... raises the budget"))
+}
+
+/// Values that come from secret columns are masked wherever the request that carries them is shown.
+fn learn(run: &Run, rows: &[Vec<Value>], secret: &[bool]) {
+    for (value, _) in rows.iter().flat_map(|row| row.iter().zip(secret)).filter(|(_, secret)| **secret) {
+        value.as_str().into_iter().for_each(|text| run.context.redactor.learn(text));
+    }
 }
 
 fn interrupted(done: usize, all: usize) -> Error {

@@ -33,6 +33,11 @@ impl Session {
     /// The rows of a query.
     pub(super) async fn rows_of(&self, run: &Run, query: Query) -> Result<Rows> {
         let planned = self.plan(run, statement_of(query)).await?;
+        self.rows_planned(run, &planned).await
+    }
+
+    /// The rows of a query that is planned.
+    pub(super) async fn rows_planned(&self, run: &Run, planned: &Planned) -> Result<Rows> {
         let physical = planned.physical().await?;
         let stream = execute_stream(physical, planned.context.task_ctx()).map_err(unwrap)?;
         Ok(Rows::of(stream, &run.context))
@@ -82,7 +87,7 @@ impl Session {
             },
             _ => (Spelling::default(), true),
         };
-        if spelling.touches_secrets {
+        if spelling.touches_secrets || run.context.own_secrets {
             run.context.hide_values();
         }
         for secret in &spelling.secrets {
@@ -107,6 +112,9 @@ impl Session {
         }
         let planned = self.plan(run, statement).await?;
         let copied = matches!(planned.logical, LogicalPlan::Copy(_));
+        if planned.spelling.touches_secrets && !copied {
+            self.own_secrets.store(true, std::sync::atomic::Ordering::Relaxed);
+        }
         let Planned { context, logical, spelling, .. } = planned;
         let logical = plan::without_unions(logical)?;
         let frame = context.execute_logical_plan(logical).await.map_err(|e| located(e, &spelling))?;
