@@ -215,6 +215,12 @@ impl StdError for Error {
     }
 }
 
+/// `1 row`, `2 rows`.
+#[must_use]
+pub fn counted(count: u64, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
 /// The nearest of `names` to `wanted`, if near enough to be what was meant.
 #[must_use]
 pub fn nearest<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::time::Instant;
 
 use super::auth::Credentials;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, counted};
 use crate::registry::Access;
 use crate::secret::Redactor;
 
@@ -71,8 +71,11 @@ impl Budget {
             .spent
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |spent| (spent < self.0.most).then_some(spent + 1));
         taken.map(|_| ()).map_err(|spent| {
-            Error::new(Kind::Network, format!("the statement has sent as many requests as its budget allows: {spent}"))
-                .hint("Narrow the statement (a key, a filter the API knows, a LIMIT), or raise max_requests.")
+            Error::new(
+                Kind::Network,
+                format!("the statement has sent {}, which is its budget", counted(spent, "request")),
+            )
+            .hint("Narrow the statement (a key, a filter the API knows, a LIMIT), or raise max_requests.")
         })
     }
 
@@ -121,7 +124,7 @@ mod tests {
         assert!(budget.take().is_ok() && clone.take().is_ok());
         let error = budget.take().unwrap_err();
         assert_eq!(error.kind(), Kind::Network);
-        assert!(error.message().contains("2 requests"), "{error}");
+        assert!(error.message().contains("2 requests, which"), "{error}");
         clone.give_back();
         assert_eq!((budget.left(), budget.spent()), (1, 1));
     }

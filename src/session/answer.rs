@@ -12,7 +12,7 @@ use datafusion::execution::SendableRecordBatchStream;
 use futures::{Stream, StreamExt};
 
 use super::{Run, State};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, counted};
 use crate::http::Totals;
 use crate::plan::StatementContext;
 
@@ -96,7 +96,6 @@ impl Summary {
     /// `12 rows, 3 requests (1 retried), 41 KiB, 0.62 s, waited 0 s`
     #[must_use]
     pub fn line(&self, rows: u64) -> String {
-        let counted = |n: u64, what: &str| if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") };
         let mut line = format!("{}, {}", counted(rows, "row"), counted(self.totals.requests, "request"));
         if self.totals.retried > 0 {
             let _ = write!(line, " ({} retried)", self.totals.retried);

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use sqlparser::ast::Ident;
 
 use super::Run;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, counted};
 use crate::http::{Call, Prepared, prepare};
 use crate::plan::folded;
 use crate::registry::{Choice, Kind as ValueKind, Method, Resource, Shape, Verb, fit, required, takes};
@@ -141,8 +141,9 @@ pub(super) fn argument_rows(batches: Vec<RecordBatch>, columns: usize) -> Result
     for batch in batches {
         if batch.num_columns() != columns {
             return Err(Error::statement(format!(
-                "the columns named are {columns}, and the values given for each row are {}",
-                batch.num_columns()
+                "{} named, and {} given for each row",
+                counted(columns as u64, "column"),
+                counted(batch.num_columns() as u64, "value")
             )));
         }
         for row in 0..batch.num_rows() {
