@@ -42,6 +42,8 @@ pub struct Pager {
     limit: Option<u64>,
     pages: u64,
     rows: u64,
+    /// Rows that were on no earlier page: only these count for the limit.
+    fresh: u64,
     total: Option<u64>,
     total_pages: Option<u64>,
     /// Most rows that any page brought.
@@ -61,6 +63,7 @@ impl Pager {
             limit,
             pages: 0,
             rows: 0,
+            fresh: 0,
             total: None,
             total_pages: None,
             fullest: 0,
@@ -85,8 +88,8 @@ impl Pager {
     /// When the list is known to be cut, or the API leads round in circles.
     pub fn after(&mut self, facts: &PageFacts) -> Result<Next> {
         self.take(facts)?;
-        if self.limit.is_some_and(|limit| self.rows >= limit) {
-            return Ok(Next::End(Completeness::Complete));
+        if self.limit.is_some_and(|limit| self.fresh >= limit) {
+            return Ok(Next::End(self.gap().map_or(Completeness::Complete, Completeness::MayBeCut)));
         }
         let style = self.paging.style.clone();
         let next = match &style {
@@ -148,6 +151,8 @@ impl Pager {
             return Err(Error::new(Kind::Internal, "pages of this list come one after another"));
         };
         self.pages += 1;
+        self.rows += facts.rows;
+        self.fresh += facts.fresh;
         self.total = facts.total.or(self.total);
         let first = self.before;
         self.same_page_again(facts, &parameter)?;
@@ -155,16 +160,36 @@ impl Pager {
         Ok(())
     }
 
+    /// The page after those that were asked for side by side, where they brought fewer rows than are wanted: some came
+    /// twice. Its answer goes to [`after`](Pager::after).
+    pub fn further(&self) -> Option<PageRequest> {
+        let wants = self.limit.is_some_and(|limit| self.fresh < limit);
+        let more = self.total.is_some_and(|total| self.rows < total);
+        let PagingStyle::Page { first, .. } = self.paging.style else { return None };
+        (wants && more && self.gap().is_none()).then(|| self.numbered(first + self.pages))
+    }
+
+    /// What is missing on the pages so far, which the API has numbered and counted: all but the last are full.
+    pub fn gap(&self) -> Option<String> {
+        let PagingStyle::Page { .. } = self.paging.style else { return None };
+        let due = self.total?.min(self.pages.saturating_mul(self.fullest));
+        let (pages, rows) = (self.page_count(), self.rows);
+        (rows < due).then(|| format!("{pages} should have brought {due} rows and brought {rows}; some are missing"))
+    }
+
     /// Judges a list of `rows` rows that has come to its end.
     ///
     /// # Errors
     /// When the API has said that there are more.
     pub fn finish(&self, rows: u64) -> Result<Completeness> {
+        let gap = self.gap().filter(|_| self.limit.is_some());
         if self.limit.is_some_and(|limit| rows >= limit) {
-            return Ok(Completeness::Complete);
+            return Ok(gap.map_or(Completeness::Complete, Completeness::MayBeCut));
         }
         if let Some(total) = self.total.filter(|total| *total > rows) {
-            let said = format!("the API says that there are {total} rows, and gave {rows} on {}", self.page_count());
+            let whole =
+                || format!("the API says that there are {total} rows, and gave {rows} on {}", self.page_count());
+            let said = gap.unwrap_or_else(whole);
             if self.paging.total_may_differ {
                 return Ok(Completeness::MayBeCut(said));
             }
@@ -182,6 +207,7 @@ impl Pager {
     fn take(&mut self, facts: &PageFacts) -> Result<()> {
         self.pages += 1;
         self.rows += if self.by_key() { facts.fresh } else { facts.rows };
+        self.fresh += facts.fresh;
         self.fullest = self.fullest.max(facts.rows);
         self.empty = if facts.rows == 0 { self.empty + 1 } else { 0 };
         // Behind a key the API may count only what is left: there the first page's word holds.
@@ -486,6 +512,15 @@ mod tests {
             pager.after(facts).unwrap();
             pager
         };
+        let mut pager = after_first(Some(200), &of(100, 900));
+        assert!(pager.beside(&PageFacts { fresh: 97, ..of(100, 900) }).is_ok());
+        assert_eq!(pager.further().as_ref().map(text).as_deref(), Some("page=3&per_page=100"));
+        let mut short = after_first(Some(200), &of(100, 900));
+        assert!(short.beside(&of(97, 900)).is_ok() && short.further().is_none());
+        assert_eq!(
+            short.gap().as_deref(),
+            Some("2 pages should have brought 200 rows and brought 197; some are missing")
+        );
         let left = |pager: &Pager| pager.remaining_pages().map(|p| p.iter().map(text).collect::<Vec<_>>().join(" "));
         let pager = after_first(None, &of(100, 250));
         assert_eq!(left(&pager).as_deref(), Some("page=2&per_page=100 page=3&per_page=100"));

@@ -21,6 +21,8 @@ pub struct Page {
     pub facts: PageFacts,
     /// The API said that there is nothing: a 404 that means no rows.
     pub absent: bool,
+    /// The answer has no body, or `null` for one.
+    pub blank: bool,
     /// Bytes of the answer.
     pub bytes: usize,
 }
@@ -48,7 +50,8 @@ pub async fn one(
     let reply = context.answers.get(&context.client, &exchange, &call, &context.warnings).await?;
     if fetch.method.not_found.as_ref().is_some_and(|rule| no_rows(rule, &exchange.access, &reply)) {
         let batch = RecordBatch::new_empty(decoder.schema().clone());
-        return Ok(Page { batch, facts: PageFacts::default(), absent: true, bytes: reply.body.len() });
+        let (facts, bytes) = (PageFacts::default(), reply.body.len());
+        return Ok(Page { batch, facts, absent: true, blank: false, bytes });
     }
     let paging = fetch.paging();
     let read = |envelope: &Envelope<'_>| decode(envelope, (&fetch.method, &paging), decoder, (set, &reply));
@@ -57,7 +60,8 @@ pub async fn one(
     for misfit in decoded.misfits {
         context.warnings.add_misfit(&fetch.resource.full_name(), misfit);
     }
-    Ok(Page { batch: decoded.batch, facts, absent: false, bytes: reply.body.len() })
+    let blank = matches!(reply.body.trim_ascii(), b"" | b"null");
+    Ok(Page { batch: decoded.batch, facts, absent: false, blank, bytes: reply.body.len() })
 }
 
 /// Judges an answer and reads it. No tree of values is made of a JSON answer.
@@ -125,6 +129,20 @@ fn decode(
         last_value,
     };
     Ok((decoded, facts))
+}
+
+/// Says which page of which table an error is about.
+pub fn on_page(error: Error, resource: &Resource, page: u64) -> Error {
+    if page == 1 || error.message().contains(&format!("page {page}")) {
+        return in_table(error, resource);
+    }
+    let name = resource.full_name();
+    let text = error.message().strip_prefix(&format!("{name}: ")).unwrap_or(error.message());
+    let mut named = Error::new(error.kind(), format!("{name}, page {page}: {text}"));
+    if let Some(hint) = error.hint_text() {
+        named = named.hint(hint);
+    }
+    named.caused_by(error)
 }
 
 /// Says which table an error is about.

@@ -6,7 +6,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 use datafusion::common::config::{ConfigEntry, ConfigExtension, ExtensionOptions};
-use datafusion::common::tree_node::Transformed;
+use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, Result};
 use datafusion::datasource::{provider_as_source, source_as_provider};
 use datafusion::logical_expr::utils::split_conjunction;
@@ -109,6 +109,10 @@ fn bind_join(mut join: Join, context: &StatementContext) -> Result<Transformed<L
             continue;
         }
         let (outer, inner) = if flip { (&join.right, &join.left) } else { (&join.left, &join.right) };
+        // A side that lacks keys itself can give none; it may get them from a join further up, which comes back here.
+        if lacks_keys(outer, context)? {
+            continue;
+        }
         let pairs = join.on.iter().filter_map(|(left, right)| {
             let (key, column) = if flip { (right, left) } else { (left, right) };
             Some((bare_column(column)?, key.clone()))
@@ -120,6 +124,15 @@ fn bind_join(mut join: Join, context: &StatementContext) -> Result<Transformed<L
         }
     }
     Ok(Transformed::no(LogicalPlan::Join(join)))
+}
+
+/// Whether a scan of `plan` cannot run yet.
+fn lacks_keys(plan: &LogicalPlan, context: &StatementContext) -> Result<bool> {
+    plan.exists(|node| {
+        let LogicalPlan::TableScan(scan) = node else { return Ok(false) };
+        let provider = source_as_provider(&scan.source)?;
+        Ok(provider.downcast_ref::<ResourceTable>().is_some_and(|table| table.lacks_keys(&scan.filters, context)))
+    })
 }
 
 /// `column = (SELECT ..)` within a filter: the column, the query, and its one column.
@@ -203,7 +216,8 @@ impl Binder<'_> {
         if let Some(right) = right {
             join.right = Arc::new(right);
         }
-        Ok(Some(LogicalPlan::Join(join)))
+        // The side that has its keys now may be what the other waited for.
+        bind_join(join, self.context).map(|join| Some(join.data))
     }
 
     fn scan(&self, scan: &TableScan, pairs: &[(Column, Expr)]) -> Result<Option<LogicalPlan>> {

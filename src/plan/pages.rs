@@ -13,12 +13,13 @@ use datafusion::common::runtime::SpawnedTask;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::metrics::{Count, ExecutionPlanMetricsSet, MetricBuilder, Time};
 
-use super::ask::{self, Page, in_table};
+use super::ask::{self, Page, in_table, on_page};
 use super::context::StatementContext;
 use super::errors::unwrap;
 use super::fetch::Fetch;
 use crate::error::{Error, Kind, Result};
 use crate::http::{Completeness, Next, PageRequest, Pager};
+use crate::registry::PagingStyle;
 use crate::rows::{Decoder, schema};
 
 /// A scan under way.
@@ -67,6 +68,8 @@ impl Cost {
 
 struct Item {
     set: usize,
+    /// Its place in its list, from 1.
+    page: u64,
     request: PageRequest,
     beside: bool,
     task: Option<SpawnedTask<Result<Page>>>,
@@ -84,6 +87,7 @@ struct List {
     seen: HashSet<String>,
     repeated: u64,
     moved: bool,
+    ended: bool,
 }
 
 impl Pages {
@@ -121,7 +125,9 @@ impl Pages {
             let Some(task) = item.task.take() else {
                 return Err(Error::new(Kind::Internal, "a page was not asked for"));
             };
-            let page = task.join().await.map_err(|e| Error::new(Kind::Internal, format!("a worker failed: {e}")))??;
+            let page = task.join().await.map_err(|e| Error::new(Kind::Internal, format!("a worker failed: {e}")))?;
+            let page =
+                page.map_err(|e| if self.comes_in_pages() { on_page(e, &self.fetch.resource, item.page) } else { e })?;
             let (bytes, rows) = (page.bytes, page.batch.num_rows());
             let batch = self.arrived(&item, page)?;
             self.read += 1;
@@ -138,7 +144,18 @@ impl Pages {
             }
         }
         self.queue.clear();
+        // Enough rows have come before some lists have ended: what is to be said of them is said now.
+        for set in 0..self.lists.len() {
+            let unended = self.lists[set].as_ref().filter(|list| !list.ended);
+            if let Some(gap) = unended.map(|list| list.pager.gap()) {
+                self.tell(set, gap.map_or(Completeness::Complete, Completeness::MayBeCut));
+            }
+        }
         Ok(None)
+    }
+
+    fn comes_in_pages(&self) -> bool {
+        self.fetch.paging().style != PagingStyle::Whole
     }
 
     /// How many requests may travel at the same time. Under a limit no more than it may need: as many as the rows that
@@ -159,9 +176,18 @@ impl Pages {
         while self.queue.len() < self.window && self.next_set < self.fetch.sets.len() {
             let pager = Pager::new(&self.fetch.paging(), self.fetch.wanted(self.left));
             let request = pager.first();
-            let list = List { pager, beside: 0, rows: 0, total: None, seen: HashSet::new(), repeated: 0, moved: false };
+            let list = List {
+                pager,
+                beside: 0,
+                rows: 0,
+                total: None,
+                seen: HashSet::new(),
+                repeated: 0,
+                moved: false,
+                ended: false,
+            };
             self.lists[self.next_set] = Some(list);
-            self.queue.push_back(Item { set: self.next_set, request, beside: false, task: None });
+            self.queue.push_back(Item { set: self.next_set, page: 1, request, beside: false, task: None });
             self.next_set += 1;
         }
         for item in self.queue.iter_mut().take(self.window).filter(|item| item.task.is_none()) {
@@ -173,8 +199,17 @@ impl Pages {
 
     /// Takes a page into account, and gives what is left of its rows.
     fn arrived(&mut self, item: &Item, page: Page) -> Result<RecordBatch> {
-        let Page { mut batch, mut facts, absent, .. } = page;
+        let Page { mut batch, mut facts, absent, blank, .. } = page;
         let fetch = self.fetch.clone();
+        if item.page > 1 && (absent || blank) {
+            let what = if absent { "the API has nothing there any more" } else { "the answer is empty" };
+            let error = Error::new(Kind::Api, format!("{what}; the pages before it were read"));
+            return Err(on_page(
+                error.hint("The list may have changed while it was read: run it again."),
+                &fetch.resource,
+                item.page,
+            ));
+        }
         if absent {
             return Ok(RecordBatch::new_empty(schema(&fetch.columns[..fetch.output])));
         }
@@ -189,7 +224,19 @@ impl Pages {
         let ended = if item.beside {
             list.pager.beside(&facts).map_err(|e| in_table(e, &fetch.resource))?;
             list.beside -= 1;
-            (list.beside == 0).then(|| list.pager.finish(list.rows)).transpose()
+            match list.pager.further().filter(|_| list.beside == 0) {
+                Some(request) => {
+                    self.queue.push_front(Item {
+                        set: item.set,
+                        page: item.page + 1,
+                        request,
+                        beside: false,
+                        task: None,
+                    });
+                    Ok(None)
+                }
+                None => (list.beside == 0).then(|| list.pager.finish(list.rows)).transpose(),
+            }
         } else {
             match list.pager.after(&facts) {
                 Err(error) => Err(error),
@@ -199,14 +246,15 @@ impl Pages {
                     let beside = rest.is_some();
                     let requests = rest.unwrap_or_else(|| vec![request]);
                     list.beside = if beside { requests.len() } else { 0 };
-                    for request in requests.into_iter().rev() {
-                        self.queue.push_front(Item { set: item.set, request, beside, task: None });
+                    for (page, request) in (item.page + 1..).zip(requests).collect::<Vec<_>>().into_iter().rev() {
+                        self.queue.push_front(Item { set: item.set, page, request, beside, task: None });
                     }
                     Ok(None)
                 }
             }
         };
         if let Some(completeness) = ended.map_err(|e| in_table(e, &fetch.resource))? {
+            list.ended = true;
             self.tell(item.set, completeness);
         }
         self.finish(batch, fetch.sets[item.set].1.as_ref())

@@ -66,6 +66,13 @@ impl ResourceTable {
         ResourceTable { resource, columns, schema, keys: Some(keys) }
     }
 
+    /// Whether a scan under `filters` cannot run without keys from another relation.
+    #[must_use]
+    pub fn lacks_keys(&self, filters: &[Expr], context: &StatementContext) -> bool {
+        let default = |p: &_| context.default_of(&self.resource, p);
+        self.keys.is_none() && reading::plan(&self.resource, &Said { filters, keyed: &[] }, &default).is_err()
+    }
+
     /// The parameters among `names` that a scan under `filters` lacks. None: it lacks nothing, or something else.
     #[must_use]
     pub fn unbound(&self, filters: &[Expr], names: &[&str], context: &StatementContext) -> Option<Vec<String>> {

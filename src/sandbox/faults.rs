@@ -1,11 +1,14 @@
 //! What can go wrong on purpose. A fault waits for matching requests and then spoils some; what each kind does to an answer
-//! stands in one `match`, so a new kind is a variant and an arm. It knows nothing of products or state.
+//! stands in one `match`, so a new kind is a variant and an arm. It knows nothing of products or state; what it changes in
+//! the rows and counts of a page stands in `lists`.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::gate::Incoming;
+use super::lists;
 use super::reply::Reply;
 
 /// A fault and the requests that it waits for.
@@ -70,6 +73,22 @@ pub enum FaultKind {
         /// The `location`.
         to: String,
     },
+    /// The page counts fewer rows in all than there are, as a list does that loses rows while it is read.
+    SmallerTotal {
+        /// How many fewer.
+        by: usize,
+    },
+    /// The page lacks its last rows; its count of all rows is true.
+    ShortPage {
+        /// How many are missing.
+        by: usize,
+    },
+    /// The page begins with the last rows of the page before, and its own last rows move on to the next: a list that grew
+    /// at its head while it was read. Its count of all rows stays as it was.
+    RepeatedRows {
+        /// How many come again.
+        rows: usize,
+    },
 }
 
 /// What goes over the wire in the end.
@@ -127,24 +146,25 @@ impl Fault {
     }
 }
 
-/// Applies a fault. `answer` does what the request asks for; calling it is what makes the request take effect.
-pub async fn suffer(kind: FaultKind, path: &str, answer: impl FnOnce() -> Reply) -> Outcome {
+/// Applies a fault. `answer` does what a request asks for; calling it is what makes the request take effect.
+pub async fn suffer(kind: FaultKind, request: &Incoming, answer: impl Fn(&Incoming) -> Reply) -> Outcome {
+    let path = request.path.as_str();
     match kind {
         FaultKind::RateLimited { retry_after } => Outcome::Answer(rate_limited(retry_after)),
         FaultKind::ServerError => Outcome::Answer(server_error(path)),
         FaultKind::LateServerError => {
-            answer();
+            answer(request);
             Outcome::Answer(server_error(path))
         }
         FaultKind::BadGatewayHtml => Outcome::Answer(bad_gateway()),
-        FaultKind::TruncatedBody => Outcome::Truncated(answer()),
+        FaultKind::TruncatedBody => Outcome::Truncated(answer(request)),
         FaultKind::AnswerLost => {
-            answer();
+            answer(request);
             Outcome::Broken
         }
         FaultKind::Slow { ms } => {
             tokio::time::sleep(Duration::from_millis(ms)).await;
-            Outcome::Answer(answer())
+            Outcome::Answer(answer(request))
         }
         FaultKind::Hang => std::future::pending().await,
         FaultKind::Drop => Outcome::Broken,
@@ -153,6 +173,12 @@ pub async fn suffer(kind: FaultKind, path: &str, answer: impl FnOnce() -> Reply)
             Outcome::Answer(Reply::errors(200, &errors))
         }
         FaultKind::Redirect { to } => Outcome::Answer(Reply::empty(307).with_header("location", to)),
+        FaultKind::SmallerTotal { by } => Outcome::Answer(lists::smaller_total(answer(request), by)),
+        FaultKind::ShortPage { by } => Outcome::Answer(lists::shortened(answer(request), by)),
+        FaultKind::RepeatedRows { rows } => {
+            let before = lists::page_before(request).map(|before| answer(&before));
+            Outcome::Answer(lists::repeating(answer(request), before, rows))
+        }
     }
 }
 

@@ -15,6 +15,7 @@ mod control;
 mod faults;
 mod gate;
 mod kit;
+mod lists;
 mod log;
 #[cfg(test)]
 mod probe;
@@ -199,13 +200,13 @@ impl Shared {
             return Outcome::Answer(control::answer(self, &request));
         }
         let (number, fault) = self.receive(&request);
-        let act = || {
+        let act = |request: &Incoming| {
             let inner = &mut *self.lock();
-            gate::answer(&mut inner.state, &mut inner.rate, &request)
+            gate::answer(&mut inner.state, &mut inner.rate, request)
         };
         let outcome = match fault {
-            Some(kind) => faults::suffer(kind, &request.path, act).await,
-            None => Outcome::Answer(act()),
+            Some(kind) => faults::suffer(kind, &request, act).await,
+            None => Outcome::Answer(act(&request)),
         };
         if let Outcome::Answer(reply) | Outcome::Truncated(reply) = &outcome {
             self.lock().log.answered(number, reply.status);

@@ -1,9 +1,11 @@
 //! EXPLAIN: the requests that a statement would send, secrets masked, and the plan behind them. Sends nothing, and
 //! fails where the statement would be refused.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use datafusion::logical_expr::LogicalPlanBuilder;
+use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::{ExecutionPlan, displayable, execute_stream};
 
 use super::mutate::Write;
@@ -125,7 +127,11 @@ fn described(plan: &Arc<dyn ExecutionPlan>) -> Vec<String> {
     }
     for fetch in &fetches {
         for request in fetch.requests().iter().take(LISTED) {
-            lines.push(format!("  {request}{}", pages(fetch)));
+            let line = format!("  {request}{}", pages(fetch));
+            // An equal read elsewhere in the statement shares its answer.
+            if !lines.contains(&line) {
+                lines.push(line);
+            }
         }
         match fetch.requests().len() {
             0 => lines.push(format!("  none: nothing in {} can match", fetch.description().resource.full_name())),
@@ -147,7 +153,7 @@ fn described(plan: &Arc<dyn ExecutionPlan>) -> Vec<String> {
 
 /// How many requests, as far as it can be known before the first.
 fn expected(plan: &Arc<dyn ExecutionPlan>, fetches: &[&FetchExec]) -> String {
-    let mut least = 0;
+    let mut certain = HashSet::new();
     let mut known = true;
     for fetch in fetches {
         let sets = fetch.requests().len();
@@ -158,8 +164,11 @@ fn expected(plan: &Arc<dyn ExecutionPlan>, fetches: &[&FetchExec]) -> String {
                 .wanted(fetch.fetch())
                 .is_some_and(|rows| fetch.description().paging().size.is_some_and(|size| rows <= size.largest));
         known &= (one_page || sets == 0) && !fetch.is_keyed();
-        least += if fetch.is_keyed() { 0 } else { sets };
+        if !fetch.is_keyed() {
+            certain.extend(fetch.requests());
+        }
     }
+    let least = certain.len();
     if has(plan, "HydrateExec") {
         return format!("{least} or more, and one for each row that is left");
     }
@@ -171,6 +180,11 @@ fn expected(plan: &Arc<dyn ExecutionPlan>, fetches: &[&FetchExec]) -> String {
 
 fn has(plan: &Arc<dyn ExecutionPlan>, name: &str) -> bool {
     plan.name() == name || plan.children().into_iter().any(|child| has(child, name))
+}
+
+/// Whether rows are sorted here. A sort under a limit has another name, so it is known by its type.
+fn sorts(plan: &Arc<dyn ExecutionPlan>) -> bool {
+    plan.downcast_ref::<SortExec>().is_some() || plan.children().into_iter().any(sorts)
 }
 
 /// Whether ORDER BY and LIMIT reach the API, and if not why.
@@ -189,7 +203,7 @@ fn order_and_limit(plan: &Arc<dyn ExecutionPlan>, fetches: &[&FetchExec]) -> Vec
             (None, _) => format!("Limit {limit}: stops the paging of {name}; filters are applied here before it"),
         });
     }
-    if has(plan, "SortExec") {
+    if sorts(plan) {
         lines.push("Order: sorted here; the API cannot give this order, or not for all of the rows".to_owned());
     }
     lines
