@@ -16,7 +16,7 @@ use datafusion::logical_expr::{
 use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 
 use super::context::StatementContext;
-use super::lineage::Lineage;
+use super::names::lineage::Lineage;
 use super::table::{Keys, ResourceTable};
 
 /// The statement's context where rules can find it.

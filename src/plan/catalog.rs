@@ -1,7 +1,7 @@
 //! Names to tables: `provider.service.resource` as DataFusion's catalog, schema and table.
 //! A statement has its own list of catalogs, as it decides which hidden columns its tables show. Knows no HTTP.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
@@ -9,11 +9,8 @@ use datafusion::catalog::{CatalogProvider, CatalogProviderList, SchemaProvider, 
 use datafusion::common::DataFusionError;
 
 use super::errors::wrap;
-use super::table::ResourceTable;
+use super::table::{ResourceTable, Shown};
 use crate::registry::Registry;
-
-/// Hidden columns that a statement names: only those are in its tables, so that `SELECT *` finds nothing to hide.
-pub type Shown = Arc<BTreeSet<String>>;
 
 /// The registry's providers beside the session's own catalogs.
 #[derive(Debug)]

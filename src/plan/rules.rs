@@ -6,8 +6,8 @@ use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::limit_pushdown::LimitPushdown;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 
-use super::count::CountRule;
-use super::late::LateHydration;
+use super::scan::count::CountRule;
+use super::scan::late::LateHydration;
 
 /// All rules in order. Counting and late fetching come first, before anything is
 /// repartitioned. A second `LimitPushdown` comes last: an

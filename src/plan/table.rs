@@ -1,6 +1,7 @@
 //! A resource as a DataFusion table. Takes every filter on itself (`FetchExec` applies what the request does not), so
 //! that a limit reaches it and nothing stands between it and the output.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
@@ -13,15 +14,18 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::scalar::ScalarValue;
 use serde_json::Value;
 
-use super::catalog::Shown;
 use super::context::StatementContext;
 use super::errors::wrap;
-use super::fetch::{Fetch, FetchExec};
-use super::hydrate::{HydrateExec, Hydration};
-use super::keys::KeySource;
 use super::reading::{self, ParameterSet, Reading, Said};
+use super::scan::exec::FetchExec;
+use super::scan::fetch::Fetch;
+use super::scan::hydrate::{HydrateExec, Hydration};
+use super::scan::keys::KeySource;
 use crate::registry::{Column, Kind, Method, PagingStyle, Parameter, Resource};
 use crate::rows;
+
+/// Hidden columns that a statement names: only those are in its tables, so that `SELECT *` finds nothing to hide.
+pub type Shown = Arc<BTreeSet<String>>;
 
 /// A resource with the columns that a statement sees of it.
 #[derive(Debug)]

@@ -19,6 +19,19 @@ use crate::sql::{self, Statement};
 /// The name of the answers, in RETURNING. Nobody has to type it.
 const ANSWERS: &str = "answer";
 
+/// Keys of the object that is made of each answer: the row, what the request carried, and the whole answer.
+const ROW: &str = "row";
+const SENT: &str = "sent";
+const ENVELOPE: &str = "envelope";
+
+/// Where a column of RETURNING is looked for.
+#[derive(Clone, Copy, PartialEq)]
+enum Source {
+    Row,
+    RowOrRequest,
+    Envelope,
+}
+
 /// What one call sent and got.
 pub(super) struct Answered {
     /// SQL name and value of everything that the request carried.
@@ -37,24 +50,31 @@ pub(super) struct Returnable {
 impl Returnable {
     pub(super) fn of(resource: &Resource, method: &Method) -> Returnable {
         let mut columns: Vec<Column> = Vec::new();
-        let mut add = |column: &Column, prefix: &str| {
+        let add = |columns: &mut Vec<Column>, column: &Column, source: Source| {
             if columns.iter().any(|c| c.name == column.name) {
                 return;
             }
-            let paths = column
-                .paths
-                .iter()
-                .map(|p| JsonPath(std::iter::once(prefix.to_owned()).chain(p.0.iter().cloned()).collect()));
-            let from_request = JsonPath(vec!["sent".to_owned(), column.name.clone()]);
-            let paths = if prefix == "row" { paths.chain([from_request]).collect() } else { paths.collect() };
+            let under = |key: &String| JsonPath(vec![SENT.to_owned(), key.clone()]);
+            let prefix = if source == Source::Envelope { ENVELOPE } else { ROW };
+            let within =
+                |p: &JsonPath| JsonPath(std::iter::once(prefix.to_owned()).chain(p.0.iter().cloned()).collect());
+            let mut paths: Vec<JsonPath> = column.paths.iter().map(within).collect();
+            if source == Source::RowOrRequest {
+                paths.push(under(&column.name));
+            }
             columns.push(Column { paths, ..column.clone() });
         };
         let own = |c: &&Column| !c.hidden;
         // Columns of the answer first, then those of the table, in the table's order.
         let in_answer = |c: &&Column| method.answer.columns.iter().any(|a| a.name == c.name);
-        resource.columns.iter().filter(own).filter(|c| in_answer(c) || c.paths.is_empty()).for_each(|c| add(c, "row"));
-        method.answer.columns.iter().for_each(|c| add(c, "row"));
-        resource.columns.iter().filter(own).for_each(|c| add(c, "row"));
+        resource
+            .columns
+            .iter()
+            .filter(own)
+            .filter(|c| in_answer(c) || c.paths.is_empty())
+            .for_each(|c| add(&mut columns, c, Source::RowOrRequest));
+        method.answer.columns.iter().for_each(|c| add(&mut columns, c, Source::RowOrRequest));
+        resource.columns.iter().filter(own).for_each(|c| add(&mut columns, c, Source::RowOrRequest));
         let sent = method.parameters.iter().map(|p| (&p.name, &p.wire, &p.shape));
         let sent = sent.chain(method.body.iter().flat_map(|b| &b.fields).map(|f| (&f.name, &f.wire, &f.shape)));
         for (name, wire, shape) in sent {
@@ -68,21 +88,11 @@ impl Returnable {
                 hidden: false,
                 only_by_key: false,
             };
-            add(&column, "row");
+            add(&mut columns, &column, Source::RowOrRequest);
         }
         let visible = columns.len();
-        let mut add_hidden = |column: &Column, prefix: &str| {
-            if columns.iter().any(|c| c.name == column.name) {
-                return;
-            }
-            let paths = column
-                .paths
-                .iter()
-                .map(|p| JsonPath(std::iter::once(prefix.to_owned()).chain(p.0.iter().cloned()).collect()));
-            columns.push(Column { paths: paths.collect(), ..column.clone() });
-        };
-        resource.columns.iter().filter(|c| c.name == "_raw").for_each(|c| add_hidden(c, "row"));
-        method.answer.envelope.iter().for_each(|c| add_hidden(c, "envelope"));
+        resource.columns.iter().filter(|c| c.name == "_raw").for_each(|c| add(&mut columns, c, Source::Row));
+        method.answer.envelope.iter().for_each(|c| add(&mut columns, c, Source::Envelope));
         Returnable { columns, visible, rows: method.answer.rows.clone() }
     }
 
@@ -98,7 +108,7 @@ impl Returnable {
                 None => vec![Value::Null],
             };
             let envelope = answer.body.clone().unwrap_or(Value::Null);
-            rows.extend(of_answer.into_iter().map(|row| json!({"row": row, "sent": sent, "envelope": envelope})));
+            rows.extend(of_answer.into_iter().map(|row| json!({ROW: row, SENT: sent, ENVELOPE: envelope})));
         }
         let text = Value::Array(rows).to_string();
         let decoder = Decoder::new(self.columns.clone());

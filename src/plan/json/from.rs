@@ -13,7 +13,7 @@ use sqlparser::dialect::GenericDialect;
 use sqlparser::parser::Parser;
 
 use super::each::{COLUMNS, NAME};
-use crate::plan::names::{folded, idents};
+use crate::plan::names::tables::{folded, idents};
 
 /// Rewrites `json_each(..)` in every FROM of `node`, and lets it and UNNEST see all relations that stand before it.
 pub fn respell_from<T: VisitMut>(node: &mut T) {

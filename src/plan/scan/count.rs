@@ -18,11 +18,12 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties};
 
 use super::ask;
-use super::context::StatementContext;
-use super::errors::wrap;
-use super::fetch::{Fetch, FetchExec};
+use super::exec::FetchExec;
+use super::fetch::Fetch;
 use super::pages::Pages;
 use crate::http::Pager;
+use crate::plan::context::StatementContext;
+use crate::plan::errors::wrap;
 use crate::rows::Decoder;
 
 /// Puts [`CountExec`] in the place of a count over a [`FetchExec`] that counts every row the API gives.

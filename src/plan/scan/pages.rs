@@ -14,11 +14,11 @@ use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::metrics::{Count, ExecutionPlanMetricsSet, MetricBuilder, Time};
 
 use super::ask::{self, Page, in_table, on_page};
-use super::context::StatementContext;
-use super::errors::unwrap;
 use super::fetch::Fetch;
 use crate::error::{Error, Kind, Result};
 use crate::http::{Completeness, Next, PageRequest, Pager};
+use crate::plan::context::StatementContext;
+use crate::plan::errors::unwrap;
 use crate::registry::PagingStyle;
 use crate::rows::{Decoder, schema};
 

@@ -1,6 +1,8 @@
 //! weir's own tables: `system.registry.*` (what exists) and `system.session.*` (what this session did).
 //! Rows are made when a table is scanned; a service's document is read only when the filters leave it in.
 
+mod listing;
+
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -12,11 +14,11 @@ use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use serde_json::Value;
 
-use super::errors::wrap;
-use super::filters::{Term, term};
-use super::listing::{self, Listing};
 use crate::http::RequestLog;
+use crate::plan::errors::wrap;
+use crate::plan::filters::{Term, term};
 use crate::registry::Registry;
+use listing::Listing;
 
 /// What the session tells its own tables.
 pub trait SessionFacts: std::fmt::Debug + Send + Sync {

@@ -14,10 +14,10 @@ use datafusion::scalar::ScalarValue;
 use futures::TryStreamExt;
 use serde_json::Value;
 
-use super::context::StatementContext;
-use super::errors::unwrap;
 use super::fetch::Fetch;
 use crate::error::{Error, Kind, Result};
+use crate::plan::context::StatementContext;
+use crate::plan::errors::unwrap;
 use crate::registry::{Parameter, fit};
 use crate::rows::{schema, to_json};
 

@@ -19,13 +19,13 @@ use datafusion::physical_plan::{
 use futures::{StreamExt, TryStreamExt, stream};
 
 use super::ask;
-use super::context::StatementContext;
-use super::errors::wrap;
 use super::fetch::Fetch;
 use super::pages::filtered;
-use super::reading::ParameterSet;
 use crate::error::{Error, Kind};
 use crate::http::PageRequest;
+use crate::plan::context::StatementContext;
+use crate::plan::errors::wrap;
+use crate::plan::reading::ParameterSet;
 use crate::registry::Column;
 use crate::rows::{Decoder, schema, to_json};
 
@@ -273,7 +273,7 @@ impl Fetcher {
             )
             .hint("leave these columns out, narrow the statement, or SET max_requests = ..."));
         }
-        let widest = self.widest().map_err(super::errors::unwrap)?;
+        let widest = self.widest().map_err(crate::plan::errors::unwrap)?;
         let fetched: Vec<RecordBatch> =
             stream::iter(0..batch.num_rows()).map(|row| self.fetch(batch, row)).buffered(widest).try_collect().await?;
         let fetched = concat_batches(self.decoder.schema(), &fetched).map_err(internal)?;

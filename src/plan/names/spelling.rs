@@ -11,7 +11,7 @@ use sqlparser::ast::{
     WildcardAdditionalOptions,
 };
 
-use super::names::{folded, idents};
+use super::tables::{folded, idents};
 use crate::registry::{Column, Resource};
 
 /// What a statement says of columns.

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use serde_json::Value;
 
-use super::context::StatementContext;
 use super::fetch::Fetch;
-use super::reading::ParameterSet;
 use crate::error::{Error, Kind, Result};
 use crate::http::{Call, Exchange, PageFacts, PageRequest, Reply, next_link, no_rows, refused, success};
+use crate::plan::context::StatementContext;
+use crate::plan::reading::ParameterSet;
 use crate::registry::{Column, Method, Paging, PagingStyle, Resource};
 use crate::rows::{Decoded, Decoder, Envelope, Rows};
 

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::OnceCell;
 
-use super::context::Warnings;
 use crate::error::Result;
 use crate::http::{Call, Client, Exchange, Reply, prepare};
+use crate::plan::warnings::Warnings;
 use crate::registry::HttpVerb;
 
 /// Bytes of answers that are kept.

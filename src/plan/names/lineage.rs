@@ -5,7 +5,7 @@ use datafusion::common::Column;
 use datafusion::datasource::source_as_provider;
 use datafusion::logical_expr::{Expr, LogicalPlan};
 
-use super::table::ResourceTable;
+use crate::plan::table::ResourceTable;
 
 /// Follows columns to where they come from. Where a value comes from a table of the session's own,
 /// `own_tables` tells whether it may be secret.

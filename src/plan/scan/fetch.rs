@@ -1,0 +1,60 @@
+//! What a scan asks for: the table, the method, the parameter sets, the columns and the filters. Plain data, which can be
+//! shown and compared; it sends nothing.
+
+use std::sync::Arc;
+
+use datafusion::physical_expr::PhysicalExpr;
+
+use crate::http::Call;
+use crate::plan::reading::ParameterSet;
+use crate::registry::{Column, Method, Paging, PagingStyle, Resource};
+
+/// What a scan asks for. Plain data: it can be shown and compared.
+#[derive(Debug, Clone)]
+pub struct Fetch {
+    /// The table.
+    pub resource: Arc<Resource>,
+    /// The method that reads it.
+    pub method: Arc<Method>,
+    /// Columns that are decoded: the output's first, then those that only filters need.
+    pub columns: Vec<Column>,
+    /// How many of `columns` are the output.
+    pub output: usize,
+    /// Which of `columns` tell one row from another, where the list comes in pages; rows that come twice are dropped.
+    pub key: Vec<usize>,
+    /// Filters that the rows must pass here.
+    pub predicates: Vec<Arc<dyn PhysicalExpr>>,
+    /// Every filter with what became of it, for EXPLAIN.
+    pub shown_filters: Vec<String>,
+    /// What is asked for, in order, each with a check of its rows.
+    pub sets: Vec<(ParameterSet, Option<Arc<dyn PhysicalExpr>>)>,
+}
+
+impl Fetch {
+    /// The call of one parameter set, of its first page.
+    #[must_use]
+    pub fn call(&self, set: &ParameterSet) -> Call {
+        Call::new(self.method.clone(), set.arguments.clone())
+    }
+
+    /// How the method's list comes in pages.
+    #[must_use]
+    pub fn paging(&self) -> Paging {
+        self.method.paging.clone().unwrap_or(Paging {
+            style: PagingStyle::Whole,
+            size: None,
+            total: Vec::new(),
+            total_pages: Vec::new(),
+            concurrent: false,
+            window: None,
+            total_may_differ: false,
+        })
+    }
+
+    /// How many rows to ask the API for, when every row it gives is a row of the answer.
+    #[must_use]
+    pub fn wanted(&self, limit: Option<usize>) -> Option<u64> {
+        let plain = self.predicates.is_empty() && self.sets.iter().all(|(_, check)| check.is_none());
+        limit.filter(|_| plain).map(|l| l as u64)
+    }
+}
