@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::error::counted;
 use crate::rows::Misfit;
 
 /// The warnings of a statement. Clones share them.
@@ -85,8 +86,11 @@ impl Warning {
             Warning::Said { text, .. } => text.clone(),
             Warning::Counted { what, rows: 1 } => format!("1 row {what}"),
             Warning::Counted { what, rows } => format!("{rows} rows {what}"),
+            Warning::Misfit { table, misfit } if misfit.column.is_empty() => {
+                format!("{table}: {} came that are no objects; their columns are NULL", counted(misfit.count, "row"))
+            }
             Warning::Misfit { table, misfit } => {
-                let values = if misfit.count == 1 { "1 value" } else { &format!("{} values", misfit.count) };
+                let values = counted(misfit.count, "value");
                 let example = misfit.example.as_ref().map(|e| format!(", for example {e}")).unwrap_or_default();
                 let (column, wanted) = (&misfit.column, misfit.wanted);
                 format!("{table}.{column}: {values} did not fit the type {wanted} and became NULL{example}")

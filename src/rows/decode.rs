@@ -40,7 +40,7 @@ pub struct Decoded {
 /// Values of a column that did not fit its type, and became NULL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Misfit {
-    /// The column's SQL name.
+    /// The column's SQL name; empty for the row itself.
     pub column: String,
     /// The type they should have had.
     pub wanted: &'static str,
@@ -83,7 +83,7 @@ impl Decoder {
         let echoes = self.columns.iter().map(|c| if c.paths.is_empty() { echo(c) } else { None }).collect();
         let builders = self.columns.iter().map(|c| ColumnBuilder::new(c.shape.kind, &c.wire, 128)).collect();
         let misfits = vec![(0, None); self.columns.len()];
-        let mut table = Table { decoder: self, echoes, builders, misfits, rows: 0, first_row: None };
+        let mut table = Table { decoder: self, echoes, builders, misfits, rows: 0, keyless: 0, first_row: None };
         let read = match rows {
             Rows::None => Ok(()),
             Rows::One(raw) => table.row_of(raw),
@@ -101,6 +101,8 @@ struct Table<'d> {
     builders: Vec<ColumnBuilder>,
     misfits: Vec<(u64, Option<String>)>,
     rows: usize,
+    /// Rows that are no objects, though columns ask for keys.
+    keyless: u64,
     first_row: Option<u64>,
 }
 
@@ -111,6 +113,8 @@ impl Table<'_> {
         if raw.get().starts_with('{') {
             let seed = Row { keys: &self.decoder.slots, slots: &mut slots };
             seed.deserialize(&mut serde_json::Deserializer::from_str(raw.get()))?;
+        } else if !self.decoder.slots.is_empty() {
+            self.keyless += 1;
         }
         self.append(&slots, Some(raw));
         Ok(())
@@ -155,7 +159,12 @@ impl Table<'_> {
             count,
             example,
         });
-        Ok(Decoded { batch, misfits: misfits.collect(), first_row: self.first_row })
+        let mut misfits: Vec<Misfit> = misfits.collect();
+        if self.keyless > 0 {
+            let (column, wanted) = (String::new(), "object");
+            misfits.push(Misfit { column, wanted, count: self.keyless, example: None });
+        }
+        Ok(Decoded { batch, misfits, first_row: self.first_row })
     }
 }
 
@@ -204,7 +213,8 @@ impl<'de> Visitor<'de> for &mut Table<'_> {
         }
         let decoder = self.decoder;
         let mut slots = vec![None; decoder.slots.len()];
-        while rows.next_element_seed(Row { keys: &decoder.slots, slots: &mut slots })?.is_some() {
+        while let Some(is_object) = rows.next_element_seed(Row { keys: &decoder.slots, slots: &mut slots })? {
+            self.keyless += u64::from(!is_object && !decoder.slots.is_empty());
             self.append(&slots, None);
             slots.fill(None);
         }
@@ -212,7 +222,7 @@ impl<'de> Visitor<'de> for &mut Table<'_> {
     }
 }
 
-/// One row: puts the values that columns ask for into their slots and skips the others. A row that is no object has
+/// One row, and whether it is an object: puts the values that columns ask for into their slots and skips the others. A row that is no object has
 /// no values.
 struct Row<'s, 'de> {
     keys: &'s HashMap<String, usize>,
@@ -220,21 +230,21 @@ struct Row<'s, 'de> {
 }
 
 impl<'de> DeserializeSeed<'de> for Row<'_, 'de> {
-    type Value = ();
+    type Value = bool;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> std::result::Result<(), D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> std::result::Result<bool, D::Error> {
         deserializer.deserialize_any(self)
     }
 }
 
 impl<'de> Visitor<'de> for Row<'_, 'de> {
-    type Value = ();
+    type Value = bool;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a row")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<(), A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<bool, A::Error> {
         while let Some(slot) = map.next_key_seed(Slot(self.keys))? {
             match slot {
                 Some(slot) => self.slots[slot] = Some(map.next_value()?),
@@ -243,36 +253,36 @@ impl<'de> Visitor<'de> for Row<'_, 'de> {
                 }
             }
         }
-        Ok(())
+        Ok(true)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> std::result::Result<(), A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> std::result::Result<bool, A::Error> {
         while items.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(())
+        Ok(false)
     }
 
-    fn visit_unit<E>(self) -> std::result::Result<(), E> {
-        Ok(())
+    fn visit_unit<E>(self) -> std::result::Result<bool, E> {
+        Ok(false)
     }
 
-    fn visit_bool<E>(self, _: bool) -> std::result::Result<(), E> {
-        Ok(())
+    fn visit_bool<E>(self, _: bool) -> std::result::Result<bool, E> {
+        Ok(false)
     }
 
-    fn visit_i64<E>(self, _: i64) -> std::result::Result<(), E> {
-        Ok(())
+    fn visit_i64<E>(self, _: i64) -> std::result::Result<bool, E> {
+        Ok(false)
     }
 
-    fn visit_u64<E>(self, _: u64) -> std::result::Result<(), E> {
-        Ok(())
+    fn visit_u64<E>(self, _: u64) -> std::result::Result<bool, E> {
+        Ok(false)
     }
 
-    fn visit_f64<E>(self, _: f64) -> std::result::Result<(), E> {
-        Ok(())
+    fn visit_f64<E>(self, _: f64) -> std::result::Result<bool, E> {
+        Ok(false)
     }
 
-    fn visit_str<E>(self, _: &str) -> std::result::Result<(), E> {
-        Ok(())
+    fn visit_str<E>(self, _: &str) -> std::result::Result<bool, E> {
+        Ok(false)
     }
 }
 
@@ -349,7 +359,9 @@ mod tests {
 |    |   |            |       | app of the request | 7                                                                            |
 +----+---+------------+-------+--------------------+------------------------------------------------------------------------------+";
         assert_eq!(text, expected);
-        assert!(decoded.misfits.is_empty());
+        // The last row is no object: it is kept, and said.
+        let misfit = Misfit { column: String::new(), wanted: "object", count: 1, example: None };
+        assert_eq!(decoded.misfits, [misfit]);
     }
 
     #[test]

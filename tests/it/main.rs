@@ -11,13 +11,20 @@
 
 mod bodies; // what a write sends, and what it refuses to send
 mod child; // the program as a child process
+mod cursors; // lists by cursor and by link that break
 mod errors; // the table of failures: message, hint, exit code
+mod explain; // what EXPLAIN says of a read
+mod faults; // lists that break in the middle
 mod harness;
+mod joins; // how many requests a join takes
 mod layers; // the floors of the house, read from the sources
+mod lists; // random lists, served and in memory
 mod outcomes; // bad documents, partial writes, strictness, assertions
 mod program; // streams, files, scripts and exit codes of the program
+mod property; // random reads against the same rows in memory
 mod provider; // a provider of other shapes, from a folder
 mod readme; // the commands of the README
+mod reads; // how many requests a read takes
 mod rows; // every row with right types, in every shape the API was seen in
 mod scripted; // a server that answers what it is told
 mod secrets; // canaries

@@ -22,6 +22,7 @@ use serde_json::Value;
 use super::fetch::Fetch;
 use super::keys::{KeySource, keyed};
 use super::pages::{Cost, Pages};
+use crate::error::{Error, Kind};
 use crate::http::{Pager, prepare};
 use crate::plan::context::StatementContext;
 use crate::plan::errors::wrap;
@@ -52,6 +53,17 @@ impl FetchExec {
         keys: Option<KeySource>,
         context: &StatementContext,
     ) -> crate::error::Result<Self> {
+        let (needed, left) = (fetch.sets.len() as u64, context.budget.left());
+        if needed > left {
+            return Err(Error::new(
+                Kind::Network,
+                format!(
+                    "{} needs {needed} requests or more, and {left} are left of the budget",
+                    fetch.resource.full_name()
+                ),
+            )
+            .hint("ask for fewer values at a time, or SET max_requests = ..."));
+        }
         let base_url = context.base_url(&fetch.resource.provider)?;
         let mut requests = Vec::with_capacity(fetch.sets.len());
         for (set, _) in &fetch.sets {
