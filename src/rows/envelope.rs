@@ -97,6 +97,19 @@ impl<'a> Envelope<'a> {
 }
 
 impl Rows<'_> {
+    /// How many rows there are.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        match self {
+            Rows::None => 0,
+            Rows::One(_) => 1,
+            Rows::Array(raw) => {
+                let items = serde_json::from_str::<Vec<serde::de::IgnoredAny>>(raw.get());
+                items.map_or(0, |items| items.len() as u64)
+            }
+        }
+    }
+
     /// The text of the last row's `field`, where it has a scalar there.
     #[must_use]
     pub fn last_text(&self, field: &str) -> Option<String> {

@@ -171,3 +171,26 @@ async fn a_page_that_is_no_json_or_has_no_place_for_rows_is_an_error() {
         says(&error, &["by_cursor"]);
     }
 }
+
+/// Nobody asks for a second batch here: the request for the second page can only come from having read the first.
+#[tokio::test]
+async fn the_next_page_is_asked_for_before_the_rows_of_this_one_are_passed_on() {
+    use futures::StreamExt;
+    let folder = tempfile::tempdir().unwrap();
+    let (seen, mut second) = tokio::sync::mpsc::unbounded_channel();
+    let server = Scripted::start(move |asked| {
+        let number = page_of(asked);
+        if number == 2 {
+            let _ = seen.send(());
+        }
+        page(asked, number, (number < 8).then(|| (number + 1).to_string()))
+    })
+    .await;
+    let session = shelf(&server, &folder);
+    for list in LISTS {
+        let mut rows = session.run(&format!("SELECT id FROM shelf.lists.{list}")).await.unwrap().rows.unwrap();
+        assert_eq!(rows.next().await.unwrap().unwrap().num_rows(), 10, "{list}");
+        let asked = tokio::time::timeout(std::time::Duration::from_secs(20), second.recv()).await;
+        assert!(asked.is_ok(), "{list}: page 2 was not asked for");
+    }
+}

@@ -21,47 +21,111 @@ pub struct Page {
     pub facts: PageFacts,
     /// The API said that there is nothing: a 404 that means no rows.
     pub absent: bool,
-    /// The answer has no body, or `null` for one.
-    pub blank: bool,
-    /// Bytes of the answer.
-    pub bytes: usize,
 }
 
-/// Asks for one page.
+/// A page that has come and is judged, and not decoded yet.
+pub struct Received {
+    reply: Reply,
+    /// The API said that there is nothing: a 404 that means no rows.
+    pub absent: bool,
+    /// The answer has no body, or `null` for one.
+    pub blank: bool,
+    /// What it says of the pages that follow.
+    pub facts: PageFacts,
+}
+
+impl Received {
+    /// Bytes of the answer.
+    pub fn bytes(&self) -> usize {
+        self.reply.body.len()
+    }
+}
+
+/// A page as its task gives it.
+pub enum Arrived {
+    /// Of a list whose pages are known by number: decoded beside the others.
+    Decoded(Received, RecordBatch),
+    /// Of a list whose next page only this one names: the next is asked for before this one is decoded.
+    Raw(Received),
+}
+
+/// Asks for one page. `chained`: leave the decoding to [`read`], after the next page was asked for.
 pub async fn page(
     context: Arc<StatementContext>,
     fetch: Arc<Fetch>,
     decoder: Arc<Decoder>,
-    (set, request): (usize, PageRequest),
-) -> Result<Page> {
+    (set, request, chained): (usize, PageRequest, bool),
+) -> Result<Arrived> {
     let (set, _) = fetch.sets.get(set).ok_or_else(|| Error::new(Kind::Internal, "no such parameter set"))?;
-    one(&context, &fetch, &decoder, (set, request)).await
+    let mut received = receive(&context, &fetch, (set, request)).await?;
+    if received.absent {
+        return Ok(Arrived::Decoded(received, RecordBatch::new_empty(decoder.schema().clone())));
+    }
+    if chained {
+        received.facts = facts(&context, &fetch, &received)?;
+        return Ok(Arrived::Raw(received));
+    }
+    let batch = read(&context, &fetch, &decoder, (set, &mut received))?;
+    Ok(Arrived::Decoded(received, batch))
 }
 
-/// Asks for one page of the list that `set` names.
+/// Asks for one page of the list that `set` names, and decodes it.
 pub async fn one(
     context: &StatementContext,
     fetch: &Fetch,
     decoder: &Decoder,
     (set, request): (&ParameterSet, PageRequest),
 ) -> Result<Page> {
+    let mut received = receive(context, fetch, (set, request)).await?;
+    let absent = received.absent;
+    let batch = match absent {
+        true => RecordBatch::new_empty(decoder.schema().clone()),
+        false => read(context, fetch, decoder, (set, &mut received))?,
+    };
+    Ok(Page { batch, facts: received.facts, absent })
+}
+
+async fn receive(
+    context: &StatementContext,
+    fetch: &Fetch,
+    (set, request): (&ParameterSet, PageRequest),
+) -> Result<Received> {
     let call = Call::new(fetch.method.clone(), set.arguments.clone()).with_page(request);
     let exchange = context.exchange(&fetch.resource.provider)?;
     let reply = context.answers.get(&context.client, &exchange, &call, &context.warnings).await?;
-    if fetch.method.not_found.as_ref().is_some_and(|rule| no_rows(rule, &exchange.access, &reply)) {
-        let batch = RecordBatch::new_empty(decoder.schema().clone());
-        let (facts, bytes) = (PageFacts::default(), reply.body.len());
-        return Ok(Page { batch, facts, absent: true, blank: false, bytes });
-    }
-    let paging = fetch.paging();
-    let read = |envelope: &Envelope<'_>| decode(envelope, (&fetch.method, &paging), decoder, (set, &reply));
+    let absent = fetch.method.not_found.as_ref().is_some_and(|rule| no_rows(rule, &exchange.access, &reply));
+    let blank = matches!(reply.body.trim_ascii(), b"" | b"null");
+    Ok(Received { reply, absent, blank, facts: PageFacts::default() })
+}
+
+/// Decodes a page.
+pub fn read(
+    context: &StatementContext,
+    fetch: &Fetch,
+    decoder: &Decoder,
+    (set, received): (&ParameterSet, &mut Received),
+) -> Result<RecordBatch> {
+    let exchange = context.exchange(&fetch.resource.provider)?;
+    let (paging, reply) = (fetch.paging(), &received.reply);
+    let read = |envelope: &Envelope<'_>| decode(envelope, (&fetch.method, &paging), decoder, (set, reply));
     let (decoded, facts) =
-        with_envelope(&exchange, &fetch.method, &reply, read).map_err(|e| in_table(e, &fetch.resource))?;
+        with_envelope(&exchange, &fetch.method, reply, read).map_err(|e| in_table(e, &fetch.resource))?;
     for misfit in decoded.misfits {
         context.warnings.add_misfit(&fetch.resource.full_name(), misfit);
     }
-    let blank = matches!(reply.body.trim_ascii(), b"" | b"null");
-    Ok(Page { batch: decoded.batch, facts, absent: false, blank, bytes: reply.body.len() })
+    received.facts = facts;
+    Ok(decoded.batch)
+}
+
+/// What a page says of those that follow, without decoding it.
+fn facts(context: &StatementContext, fetch: &Fetch, received: &Received) -> Result<PageFacts> {
+    let exchange = context.exchange(&fetch.resource.provider)?;
+    let (paging, reply) = (fetch.paging(), &received.reply);
+    let read = |envelope: &Envelope<'_>| {
+        let rows = if envelope.is_null() { Rows::None } else { envelope.rows(&fetch.method.answer.rows)? };
+        Ok(said(envelope, &paging, reply, rows.count()))
+    };
+    with_envelope(&exchange, &fetch.method, reply, read).map_err(|e| in_table(e, &fetch.resource))
 }
 
 /// Judges an answer and reads it. No tree of values is made of a JSON answer.
@@ -107,28 +171,32 @@ fn decode(
         Some(value.to_string())
     };
     let decoded = decoder.decode(&rows, &echo)?;
+    let count = decoded.batch.num_rows() as u64;
+    let last_value = match &paging.style {
+        PagingStyle::Keyset { field, .. } => rows.last_text(field),
+        _ => None,
+    };
+    let facts = PageFacts { first_row: decoded.first_row, last_value, ..said(envelope, paging, reply, count) };
+    Ok((decoded, facts))
+}
+
+/// What an answer says beside its rows.
+fn said(envelope: &Envelope<'_>, paging: &Paging, reply: &Reply, rows: u64) -> PageFacts {
     let (cursor, next_url) = match &paging.style {
         PagingStyle::Cursor { next, .. } => (envelope.text_at(next), None),
         PagingStyle::NextUrl { next } => (None, envelope.text_at(next)),
         _ => (None, None),
     };
-    let last_value = match &paging.style {
-        PagingStyle::Keyset { field, .. } => rows.last_text(field),
-        _ => None,
-    };
-    let count = decoded.batch.num_rows() as u64;
-    let facts = PageFacts {
-        rows: count,
-        fresh: count,
+    PageFacts {
+        rows,
+        fresh: rows,
         total: envelope.number_at(&paging.total),
         total_pages: envelope.number_at(&paging.total_pages),
         cursor,
         next_url,
         link: reply.link.as_deref().and_then(next_link),
-        first_row: decoded.first_row,
-        last_value,
-    };
-    Ok((decoded, facts))
+        ..PageFacts::default()
+    }
 }
 
 /// Says which page of which table an error is about.

@@ -8,4 +8,5 @@ pub(in crate::plan) mod fetch;
 pub(in crate::plan) mod hydrate;
 pub(in crate::plan) mod keys;
 pub(in crate::plan) mod late;
+mod list;
 pub(in crate::plan) mod pages;

@@ -1,22 +1,22 @@
 //! The pages of a scan in their order: asks for several at a time, drops rows that a moving list repeats, filters, and
 //! stops when enough rows have come. One batch a page. Dropping it ends every request under way.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
-use arrow::array::{Array, BooleanArray, RecordBatch};
+use arrow::array::{BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
-use arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::metrics::{Count, ExecutionPlanMetricsSet, MetricBuilder, Time};
 
-use super::ask::{self, Page, in_table, on_page};
+use super::ask::{self, Arrived, Received, in_table, on_page};
 use super::fetch::Fetch;
+use super::list::List;
 use crate::error::{Error, Kind, Result};
-use crate::http::{Completeness, Next, PageRequest, Pager};
+use crate::http::{Completeness, Next, PageFacts, PageRequest, Pager};
 use crate::plan::context::StatementContext;
 use crate::plan::errors::unwrap;
 use crate::registry::PagingStyle;
@@ -72,22 +72,7 @@ struct Item {
     page: u64,
     request: PageRequest,
     beside: bool,
-    task: Option<SpawnedTask<Result<Page>>>,
-}
-
-/// Where the list of one parameter set stands.
-struct List {
-    pager: Pager,
-    /// Pages asked for beside each other that have not come yet.
-    beside: usize,
-    /// All rows so far.
-    rows: u64,
-    /// The total that the first page told.
-    total: Option<u64>,
-    seen: HashSet<String>,
-    repeated: u64,
-    moved: bool,
-    ended: bool,
+    task: Option<SpawnedTask<Result<Arrived>>>,
 }
 
 impl Pages {
@@ -125,19 +110,12 @@ impl Pages {
             let Some(task) = item.task.take() else {
                 return Err(Error::new(Kind::Internal, "a page was not asked for"));
             };
-            let page = task.join().await.map_err(|e| Error::new(Kind::Internal, format!("a worker failed: {e}")))?;
-            let page =
-                page.map_err(|e| if self.comes_in_pages() { on_page(e, &self.fetch.resource, item.page) } else { e })?;
-            let (bytes, rows) = (page.bytes, page.batch.num_rows());
-            let batch = self.arrived(&item, page)?;
-            self.read += 1;
-            if let Some(cost) = &self.cost {
-                cost.pages.add(1);
-                cost.bytes.add(bytes);
-                cost.decoded.add(rows);
-                if batch.num_rows() > 0 && cost.first_row.value() == 0 {
-                    cost.first_row.add_duration(cost.started.elapsed());
-                }
+            let arrived = task.join().await.map_err(worker_failed)?;
+            let arrived = arrived.map_err(|e| self.named(e, item.page))?;
+            let batch = self.taken(&item, arrived).await?;
+            // What follows is asked for now, while these rows are looked at.
+            if self.left != Some(0) {
+                self.fill();
             }
             if batch.num_rows() > 0 {
                 return Ok(Some(batch));
@@ -154,8 +132,64 @@ impl Pages {
         Ok(None)
     }
 
-    fn comes_in_pages(&self) -> bool {
-        self.fetch.paging().style != PagingStyle::Whole
+    /// An error with the number of its page, in a list of pages.
+    fn named(&self, error: Error, page: u64) -> Error {
+        match self.fetch.paging().style {
+            PagingStyle::Whole => error,
+            _ => on_page(error, &self.fetch.resource, page),
+        }
+    }
+
+    /// Whether only a page names the one after it, and nothing but its rows decides whether that is wanted.
+    fn is_chain(&self) -> bool {
+        let style = self.fetch.paging().style;
+        self.left.is_none()
+            && matches!(style, PagingStyle::Cursor { .. } | PagingStyle::NextUrl { .. } | PagingStyle::Link)
+    }
+
+    /// Takes a page that has come: what follows it, and what is left of its rows.
+    async fn taken(&mut self, item: &Item, arrived: Arrived) -> Result<RecordBatch> {
+        let (batch, bytes) = match arrived {
+            Arrived::Decoded(received, batch) => {
+                self.check_page(item, &received)?;
+                if received.absent {
+                    self.read += 1;
+                    return Ok(RecordBatch::new_empty(schema(&self.fetch.columns[..self.fetch.output])));
+                }
+                let mut facts = received.facts.clone();
+                let batch = self.fresh(item, batch, &mut facts)?;
+                self.advance(item, &facts)?;
+                (batch, received.bytes())
+            }
+            Arrived::Raw(mut received) => {
+                self.check_page(item, &received)?;
+                let facts = received.facts.clone();
+                self.advance(item, &facts)?;
+                self.fill();
+                let bytes = received.bytes();
+                let (context, fetch, decoder) = (self.context.clone(), self.fetch.clone(), self.decoder.clone());
+                let set = item.set;
+                let read = SpawnedTask::spawn(async move {
+                    ask::read(&context, &fetch, &decoder, (&fetch.sets[set].0, &mut received))
+                });
+                let batch = read.join().await.map_err(worker_failed)?.map_err(|e| self.named(e, item.page))?;
+                (self.fresh(item, batch, &mut facts.clone())?, bytes)
+            }
+        };
+        self.read += 1;
+        self.tell_of_end(item.set);
+        let decoded = batch.num_rows();
+        let fetch = self.fetch.clone();
+        let batch = self.finish(batch, fetch.sets[item.set].1.as_ref())?;
+        if let Some(cost) = &self.cost {
+            cost.pages.add(1);
+            cost.bytes.add(bytes);
+            cost.decoded.add(decoded);
+            if batch.num_rows() > 0 && cost.first_row.value() == 0 {
+                cost.first_row.add_duration(cost.started.elapsed());
+            }
+        }
+        Ok(batch)
     }
 
     /// How many requests may travel at the same time. Under a limit no more than it may need: as many as the rows that
@@ -176,88 +210,92 @@ impl Pages {
         while self.queue.len() < self.window && self.next_set < self.fetch.sets.len() {
             let pager = Pager::new(&self.fetch.paging(), self.fetch.wanted(self.left));
             let request = pager.first();
-            let list = List {
-                pager,
-                beside: 0,
-                rows: 0,
-                total: None,
-                seen: HashSet::new(),
-                repeated: 0,
-                moved: false,
-                ended: false,
-            };
+            let list = List::new(pager);
             self.lists[self.next_set] = Some(list);
             self.queue.push_back(Item { set: self.next_set, page: 1, request, beside: false, task: None });
             self.next_set += 1;
         }
+        let chained = self.is_chain();
         for item in self.queue.iter_mut().take(self.window).filter(|item| item.task.is_none()) {
             let (fetch, decoder, context) = (self.fetch.clone(), self.decoder.clone(), self.context.clone());
-            let request = (item.set, item.request.clone());
+            let request = (item.set, item.request.clone(), chained);
             item.task = Some(SpawnedTask::spawn(ask::page(context, fetch, decoder, request)));
         }
     }
 
-    /// Takes a page into account, and gives what is left of its rows.
-    fn arrived(&mut self, item: &Item, page: Page) -> Result<RecordBatch> {
-        let Page { mut batch, mut facts, absent, blank, .. } = page;
+    /// A page after the first must be one.
+    fn check_page(&self, item: &Item, received: &Received) -> Result<()> {
+        if item.page == 1 || !(received.absent || received.blank) {
+            return Ok(());
+        }
+        let what = if received.absent { "the API has nothing there any more" } else { "the answer is empty" };
+        let error = Error::new(Kind::Api, format!("{what}; the pages before it were read"))
+            .hint("The list may have changed while it was read: run it again.");
+        Err(on_page(error, &self.fetch.resource, item.page))
+    }
+
+    /// The rows that did not come before.
+    fn fresh(&mut self, item: &Item, batch: RecordBatch, facts: &mut PageFacts) -> Result<RecordBatch> {
+        if self.fetch.key.is_empty() {
+            return Ok(batch);
+        }
+        let key = self.fetch.key.clone();
+        let batch = list_of(&mut self.lists, item.set)?.fresh(&batch, &key)?;
+        facts.fresh = batch.num_rows() as u64;
+        Ok(batch)
+    }
+
+    /// Takes into account what a page says, and queues what follows it.
+    fn advance(&mut self, item: &Item, facts: &PageFacts) -> Result<()> {
         let fetch = self.fetch.clone();
-        if item.page > 1 && (absent || blank) {
-            let what = if absent { "the API has nothing there any more" } else { "the answer is empty" };
-            let error = Error::new(Kind::Api, format!("{what}; the pages before it were read"));
-            return Err(on_page(
-                error.hint("The list may have changed while it was read: run it again."),
-                &fetch.resource,
-                item.page,
-            ));
-        }
-        if absent {
-            return Ok(RecordBatch::new_empty(schema(&fetch.columns[..fetch.output])));
-        }
-        let list = self.lists[item.set].as_mut().ok_or_else(|| Error::new(Kind::Internal, "a page of no list"))?;
+        let list = list_of(&mut self.lists, item.set)?;
         list.rows += facts.rows;
         list.moved |= list.total.is_some() && facts.total.is_some() && list.total != facts.total;
         list.total = list.total.or(facts.total);
-        if !fetch.key.is_empty() {
-            batch = list.fresh(&batch, &fetch.key)?;
-            facts.fresh = batch.num_rows() as u64;
-        }
-        let ended = if item.beside {
-            list.pager.beside(&facts).map_err(|e| in_table(e, &fetch.resource))?;
+        let (next, beside, ended) = if item.beside {
+            list.pager.beside(facts).map_err(|e| in_table(e, &fetch.resource))?;
             list.beside -= 1;
             match list.pager.further().filter(|_| list.beside == 0) {
-                Some(request) => {
-                    self.queue.push_front(Item {
-                        set: item.set,
-                        page: item.page + 1,
-                        request,
-                        beside: false,
-                        task: None,
-                    });
-                    Ok(None)
-                }
-                None => (list.beside == 0).then(|| list.pager.finish(list.rows)).transpose(),
+                Some(request) => (vec![request], false, None),
+                None => (
+                    Vec::new(),
+                    false,
+                    (list.beside == 0)
+                        .then(|| list.pager.finish(list.rows))
+                        .transpose()
+                        .map_err(|e| in_table(e, &fetch.resource))?,
+                ),
             }
         } else {
-            match list.pager.after(&facts) {
-                Err(error) => Err(error),
-                Ok(Next::End(completeness)) => Ok(Some(completeness)),
-                Ok(Next::Page(request)) => {
+            match list.pager.after(facts).map_err(|e| in_table(e, &fetch.resource))? {
+                Next::End(completeness) => (Vec::new(), false, Some(completeness)),
+                Next::Page(request) => {
                     let rest = list.pager.remaining_pages().filter(|rest| !rest.is_empty());
                     let beside = rest.is_some();
-                    let requests = rest.unwrap_or_else(|| vec![request]);
-                    list.beside = if beside { requests.len() } else { 0 };
-                    for (page, request) in (item.page + 1..).zip(requests).collect::<Vec<_>>().into_iter().rev() {
-                        self.queue.push_front(Item { set: item.set, page, request, beside, task: None });
-                    }
-                    Ok(None)
+                    (rest.unwrap_or_else(|| vec![request]), beside, None)
                 }
             }
         };
-        if let Some(completeness) = ended.map_err(|e| in_table(e, &fetch.resource))? {
-            list.ended = true;
-            self.tell(item.set, completeness);
+        if beside {
+            list.beside = next.len();
         }
-        self.finish(batch, fetch.sets[item.set].1.as_ref())
+        list.end = ended;
+        for (page, request) in (item.page + 1..).zip(next).collect::<Vec<_>>().into_iter().rev() {
+            self.queue.push_front(Item { set: item.set, page, request, beside, task: None });
+        }
+        Ok(())
+    }
+
+    /// Tells how a list ended, when it has.
+    fn tell_of_end(&mut self, set: usize) {
+        let end = self.lists[set].as_mut().and_then(|list| {
+            let end = list.end.take()?;
+            list.ended = true;
+            Some(end)
+        });
+        if let Some(completeness) = end {
+            self.tell(set, completeness);
+        }
     }
 
     /// What a list that has ended leaves to say.
@@ -296,27 +334,12 @@ impl Pages {
     }
 }
 
-impl List {
-    /// The rows of `batch` whose key has not come before.
-    fn fresh(&mut self, batch: &RecordBatch, key: &[usize]) -> Result<RecordBatch> {
-        let options = FormatOptions::default();
-        let columns: Vec<&dyn Array> = key.iter().map(|i| batch.column(*i).as_ref()).collect();
-        let formatters = columns.iter().map(|c| ArrayFormatter::try_new(*c, &options));
-        let formatters = formatters.collect::<Result<Vec<_>, _>>().map_err(internal)?;
-        let mut keep = Vec::with_capacity(batch.num_rows());
-        for row in 0..batch.num_rows() {
-            // A row without its key cannot be told from others: it stays.
-            let whole = columns.iter().all(|c| !c.is_null(row));
-            let text = formatters.iter().map(|f| f.value(row).to_string()).collect::<Vec<_>>().join("\u{1f}");
-            keep.push(!whole || self.seen.insert(text));
-        }
-        let repeated = keep.iter().filter(|k| !**k).count();
-        if repeated == 0 {
-            return Ok(batch.clone());
-        }
-        self.repeated += repeated as u64;
-        filter_record_batch(batch, &BooleanArray::from(keep)).map_err(internal)
-    }
+fn list_of(lists: &mut [Option<List>], set: usize) -> Result<&mut List> {
+    lists[set].as_mut().ok_or_else(|| Error::new(Kind::Internal, "a page of no list"))
+}
+
+fn worker_failed(error: impl fmt::Display) -> Error {
+    Error::new(Kind::Internal, format!("a worker failed: {error}"))
 }
 
 /// The rows that `predicate` holds for.
