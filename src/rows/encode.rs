@@ -87,7 +87,7 @@ fn items(values: &dyn Array) -> Result<Value> {
     (0..values.len()).map(|i| to_json(values, i)).collect::<Result<Vec<_>>>().map(Value::Array)
 }
 
-/// A JSON union of datafusion-functions-json: the active child's value; its `object` and `array` children hold text.
+/// A JSON union, as functions over JSON yield them: the active child's value; its `object` and `array` children hold text.
 fn union(array: &dyn Array, row: usize) -> Result<Value> {
     let values = array.as_union();
     let id = values.type_id(row);
