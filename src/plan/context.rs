@@ -144,6 +144,22 @@ impl StatementContext {
         error.redacted(&self.redactor)
     }
 
+    /// For someone who has set nothing up: a parameter that the environment would supply is missing, and so are the
+    /// credentials, of which to speak first. `error` in any other case. `fits` tells whether the statement would do if
+    /// the environment supplied all that it can.
+    #[must_use]
+    pub fn set_up_first(
+        &self,
+        error: Error,
+        provider: &str,
+        fits: impl FnOnce(&dyn Fn(&Parameter) -> bool) -> bool,
+    ) -> Error {
+        match self.exchange(provider) {
+            Err(missing) if missing.kind() == Kind::Credentials && fits(&|p| p.variable.is_some()) => missing,
+            _ => error,
+        }
+    }
+
     /// The default of a resource's parameter.
     #[must_use]
     pub fn default_of(&self, resource: &Resource, parameter: &Parameter) -> Option<String> {

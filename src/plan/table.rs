@@ -121,7 +121,13 @@ impl TableProvider for ResourceTable {
         let context = StatementContext::of(session.config()).map_err(wrap)?;
         let default = |p: &_| context.default_of(&self.resource, p);
         let keyed = self.keys.as_ref().map(|k| k.names.clone()).unwrap_or_default();
-        let reading = reading::plan(&self.resource, &Said { filters, keyed: &keyed }, &default).map_err(wrap)?;
+        let said = Said { filters, keyed: &keyed };
+        let reading = reading::plan(&self.resource, &said, &default).map_err(|error| {
+            wrap(context.set_up_first(error, &self.resource.provider, |supplied| {
+                let default = |p: &Parameter| default(p).or_else(|| supplied(p).then(|| "-".to_owned()));
+                reading::plan(&self.resource, &said, &default).is_ok()
+            }))
+        })?;
         let output: Vec<usize> = projection.cloned().unwrap_or_else(|| (0..self.columns.len()).collect());
         let residual = |i: &usize| !reading.exact.contains(i);
         let keys = match &self.keys {

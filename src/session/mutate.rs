@@ -60,7 +60,13 @@ impl Session {
         let method = {
             let default = |p: &_| run.context.default_of(&resource, p).is_some();
             let supply = Supply { given: &given, default: &default };
-            choose(&resource, Verb::Insert, &supply)?.clone()
+            let chosen = choose(&resource, Verb::Insert, &supply).cloned();
+            chosen.map_err(|error| {
+                run.context.set_up_first(error, &resource.provider, |supplied| {
+                    let default = |p: &_| default(p) || supplied(p);
+                    choose(&resource, Verb::Insert, &Supply { given: &given, default: &default }).is_ok()
+                })
+            })?
         };
         check_given(&resource, Verb::Insert, &method, &given).map_err(|e| at_column(e, &columns, &insert.columns))?;
         check_once(&method, &columns)?;

@@ -42,6 +42,8 @@ fn credentials() -> Vec<Case> {
             .with(|_, p| p.set("CLOUDFLARE_API_TOKEN", "cfut_wrong")),
         case(3, "no token", LIST, &["no credentials", "CLOUDFLARE_API_TOKEN"])
             .with(|_, p| p.unset("CLOUDFLARE_API_TOKEN")),
+        case(3, "nothing set up", INPUTS, &["no credentials", "CLOUDFLARE_API_TOKEN"])
+            .with(|_, p| p.unset("CLOUDFLARE_API_TOKEN").unset("CLOUDFLARE_ACCOUNT_ID")),
         case(3, "empty token", LIST, &["no credentials", "CLOUDFLARE_API_TOKEN"])
             .with(|_, p| p.set("CLOUDFLARE_API_TOKEN", "")),
         case(3, "half of the older credentials", INPUTS, &["CLOUDFLARE_API_KEY"])
