@@ -68,7 +68,7 @@ pub fn plan(
     given.extend(keyed.iter().map(String::as_str));
     let supply = Supply { given: &given, default: &|p| default(p).is_some() };
     let method = choose(resource, Verb::Select, &supply)?.clone();
-    let mut planner = Planner { resource, method: &method, terms: &terms, exact: Vec::new(), notes: Vec::new() };
+    let mut planner = Planner { resource, terms: &terms, exact: Vec::new(), notes: Vec::new() };
     let mut sets = vec![ParameterSet::default()];
     let mut by_key = Vec::new();
     for parameter in &method.parameters {
@@ -96,7 +96,6 @@ fn no_select(resource: &Resource) -> Error {
 
 struct Planner<'a> {
     resource: &'a Resource,
-    method: &'a Method,
     terms: &'a [Option<Term>],
     exact: Vec<usize>,
     notes: Vec<(usize, String)>,
@@ -239,7 +238,6 @@ impl Planner<'_> {
                 product.push(set);
             }
         }
-        debug_assert!(self.method.parameters.iter().any(|p| p.wire == parameter.wire));
         product
     }
 }

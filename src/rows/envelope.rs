@@ -71,10 +71,11 @@ impl<'a> Envelope<'a> {
         })
     }
 
-    /// The text at the first of `paths` that holds some; a number counts as its text, null and `""` do not count.
+    /// The text at the first of `paths` that holds some; a number counts as its text, null, `""`, true and false do not count.
     #[must_use]
     pub fn text_at(&self, paths: &[JsonPath]) -> Option<String> {
-        paths.iter().find_map(|path| scalar_text(self.at(path)?).filter(|text| !text.is_empty()))
+        let token = |raw: &RawValue| scalar_text(raw).filter(|_| !matches!(raw.get(), "true" | "false"));
+        paths.iter().find_map(|path| token(self.at(path)?).filter(|text| !text.is_empty()))
     }
 
     /// The rows: at the first of `paths` that is there.
@@ -241,5 +242,7 @@ mod tests {
         assert_eq!(envelope.number_at(&[path("$.x"), path("$.paging.total")]), Some(12));
         assert_eq!(envelope.text_at(&[path("$.paging.none"), path("$.paging.n")]), Some("7".to_owned()));
         assert_eq!(envelope.text_at(&[path("$.paging.next")]), Some("abc".to_owned()));
+        let ended = Envelope::parse(br#"{"next": false}"#).unwrap();
+        assert_eq!(ended.text_at(&[path("$.next")]), None);
     }
 }
