@@ -32,18 +32,14 @@ impl Credentials {
         if access.schemes.is_empty() {
             return Ok(Self::none());
         }
-        let value = |name: &str| variables.get(name).filter(|v| !v.trim().is_empty());
-        let complete =
-            access.schemes.iter().find(|scheme| parts(scheme).iter().all(|(_, variable)| value(variable).is_some()));
-        let Some(scheme) = complete else { return Err(absent(access)) };
+        let Some(scheme) = complete(access, variables) else { return Err(absent(access)) };
         let mut headers = Vec::new();
         for (header, variable) in parts(scheme) {
-            let text = value(variable).map(String::as_str).unwrap_or_default();
+            let text = variables.get(variable).map(String::as_str).unwrap_or_default();
             redactor.learn(text);
             redactor.learn(text.trim());
             check(variable, text)?;
-            let sent = if matches!(scheme, AuthScheme::Bearer(_)) { format!("Bearer {text}") } else { text.to_owned() };
-            headers.push((header.to_owned(), Secret::new(sent)));
+            headers.push((header.to_owned(), Secret::new(worded(scheme, text))));
         }
         Ok(Credentials { headers })
     }
@@ -61,6 +57,21 @@ impl Credentials {
         STATE.get_or_init(RandomState::new).hash_one(parts)
     }
 
+    /// One text for these credentials, the same in every process and whatever the order and the case of the header names.
+    /// `hash` alone sees them; it should be keyed or salted, or short tokens could be guessed from what it gives.
+    pub fn digest(&self, hash: impl Fn(&[u8]) -> String) -> String {
+        let mut headers: Vec<(String, &str)> =
+            self.headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.expose())).collect();
+        headers.sort_unstable();
+        let mut bytes = Vec::new();
+        for text in headers.iter().flat_map(|(name, value)| [name.as_str(), *value]) {
+            // With its length in front, no text can pass for the end of the one before it.
+            bytes.extend((text.len() as u64).to_le_bytes());
+            bytes.extend(text.as_bytes());
+        }
+        hash(&bytes)
+    }
+
     /// Refuses to send credentials in the clear: plain http is for this machine only.
     pub(super) fn allow(&self, url: &Url) -> Result<()> {
         if self.headers.is_empty() || url.scheme() == "https" || (url.scheme() == "http" && is_loopback(url)) {
@@ -69,6 +80,28 @@ impl Credentials {
         let message =
             format!("credentials are not sent over plain http, and {} asks for it", url.origin().ascii_serialization());
         Err(Error::new(Kind::Usage, message).hint("Use https. Plain http is for 127.0.0.1, ::1 and localhost."))
+    }
+}
+
+/// The headers that sign in, as one would write them in a shell: `Authorization`, `Bearer $TOKEN`. Those of the scheme
+/// whose variables are set, else of the first; none where none is needed.
+pub fn sign_in_placeholders(access: &Access, variables: &HashMap<String, String>) -> Vec<(String, String)> {
+    let Some(scheme) = complete(access, variables).or_else(|| access.schemes.first()) else { return Vec::new() };
+    let placeholder = |(header, variable): (&str, &str)| (header.to_owned(), worded(scheme, &format!("${variable}")));
+    parts(scheme).into_iter().map(placeholder).collect()
+}
+
+/// The first scheme whose variables are all set and not blank.
+fn complete<'a>(access: &'a Access, variables: &HashMap<String, String>) -> Option<&'a AuthScheme> {
+    let set = |name: &str| variables.get(name).is_some_and(|value| !value.trim().is_empty());
+    access.schemes.iter().find(|scheme| parts(scheme).iter().all(|(_, variable)| set(variable)))
+}
+
+/// A header's value, made of a variable's.
+fn worded(scheme: &AuthScheme, value: &str) -> String {
+    match scheme {
+        AuthScheme::Bearer(_) => format!("Bearer {value}"),
+        AuthScheme::Headers(_) => value.to_owned(),
     }
 }
 
@@ -177,6 +210,38 @@ mod tests {
         let credentials = Credentials::find(&access(), &variables, &redactor).unwrap();
         assert_eq!(redactor.clean("Bearer tok-123456!"), "Bearer ***!");
         assert!(!format!("{credentials:?}").contains("tok-"));
+    }
+
+    #[test]
+    fn a_digest_tells_credentials_apart_and_is_the_same_in_every_process() {
+        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let of = |pairs: &[(&str, &str)]| {
+            let headers = pairs.iter().map(|(name, value)| ((*name).to_owned(), Secret::new(*value))).collect();
+            Credentials { headers }.digest(hex)
+        };
+        // The bytes themselves: what a key of idempotency is made of must not change between versions.
+        assert_eq!(of(&[("X-A", "1")]), "0300000000000000782d61010000000000000031");
+        assert_eq!(of(&[("X-A", "1"), ("X-B", "2")]), of(&[("x-b", "2"), ("x-a", "1")]));
+        let all = [&[("X-A", "1")][..], &[("X-A", "2")], &[("X-A", "1"), ("X-B", "")], &[("X-A", "1X-B")], &[]].map(of);
+        for (at, one) in all.iter().enumerate() {
+            assert!(!all[at + 1..].contains(one), "{all:?}");
+        }
+        assert_eq!(Credentials::none().digest(|bytes| format!("salted {}", bytes.len())), "salted 0");
+    }
+
+    #[test]
+    fn placeholders_are_those_of_the_scheme_that_is_set_or_of_the_first_and_show_no_value() {
+        let of = |pairs: &[(&str, &str)]| {
+            let variables = pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+            sign_in_placeholders(&access(), &variables)
+        };
+        let pair = |header: &str, value: &str| (header.to_owned(), value.to_owned());
+        let second = [pair("X-Key", "$KEY"), pair("X-Email", "$EMAIL")];
+        assert_eq!(of(&[("KEY", "k-123456"), ("EMAIL", "e"), ("TOKEN", " ")]), second);
+        for variables in [&[][..], &[("TOKEN", "tok-123456")], &[("KEY", "k-123456")]] {
+            assert_eq!(of(variables), [pair("Authorization", "Bearer $TOKEN")], "{variables:?}");
+        }
+        assert!(sign_in_placeholders(&Access::default(), &HashMap::new()).is_empty());
     }
 
     #[test]

@@ -31,12 +31,14 @@ pub struct Call {
     pub body: Option<Value>,
     /// What the paging adds for one page.
     pub page: PageRequest,
+    /// The key that goes into the method's idempotency header; `None`: a random one, new for each time it is sent.
+    pub idempotency_key: Option<String>,
 }
 
 impl Call {
     /// A call without a body, of the first page.
     pub fn new(method: Arc<Method>, arguments: Vec<(String, Value)>) -> Self {
-        Call { method, arguments, body: None, page: PageRequest::default() }
+        Call { method, arguments, body: None, page: PageRequest::default(), idempotency_key: None }
     }
 
     /// The same call with a body.
@@ -50,6 +52,13 @@ impl Call {
     #[must_use]
     pub fn with_page(mut self, page: PageRequest) -> Self {
         self.page = page;
+        self
+    }
+
+    /// The same call under this idempotency key. It counts where the method takes one and no argument gives it.
+    #[must_use]
+    pub fn with_idempotency_key(mut self, key: String) -> Self {
+        self.idempotency_key = Some(key);
         self
     }
 

@@ -14,11 +14,12 @@ use super::exchange::Exchange;
 use super::limit::{Limiter, before, seconds};
 use super::log::{Entry, RequestLog};
 use super::page::same_origin;
+use super::random_key;
 use super::reply::{Reply, failed, may_have_taken_effect, uncertain};
 use super::retry::{Ending, Policy, asked_wait, may_repeat, reads};
-use super::transport::{Failure, Incoming, Outgoing, Timeouts, Transport, random_fraction, random_key};
+use super::transport::{Failure, Incoming, Outgoing, Timeouts, Transport, random_fraction};
 use crate::error::{Error, Kind, Result};
-use crate::registry::Method;
+use crate::registry::{Idempotency, Method};
 
 /// Redirects followed for one request.
 const REDIRECTS: usize = 5;
@@ -38,6 +39,33 @@ impl Default for ClientOptions {
     fn default() -> Self {
         ClientOptions { policy: Policy::default(), timeouts: Timeouts::default(), largest_body: 256 << 20 }
     }
+}
+
+/// A call that was sent, or could not be, and how it went.
+#[derive(Debug)]
+pub struct Delivery {
+    /// The whole answer, whatever its status; or why there is none.
+    pub result: Result<Reply>,
+    /// Status of the last attempt, where it was answered whole.
+    pub status: Option<u16>,
+    /// What names the request to the API's support: of the last answer that had a name, also of one that refused.
+    pub request_id: Option<String>,
+    /// Attempts that reached the wire, redirects included.
+    pub attempts: u32,
+    /// What limits, pauses and back-off took.
+    pub waited: Duration,
+    /// What the attempts took on the wire.
+    pub taken: Duration,
+}
+
+/// What happens on the way to a [`Delivery`], added up over attempts and redirects.
+#[derive(Default)]
+struct Course {
+    status: Option<u16>,
+    request_id: Option<String>,
+    attempts: u32,
+    waited: Duration,
+    taken: Duration,
 }
 
 /// One per session; clones share connections, limits and log. Costs nothing until the first request.
@@ -78,16 +106,30 @@ impl Client {
     /// When no whole answer came, the deadline or the budget does not allow it, or credentials would go where they must
     /// not. [`may_have_taken_effect`](super::may_have_taken_effect) tells a write that may have happened.
     pub async fn send(&self, exchange: &Exchange, call: &Call) -> Result<Reply> {
+        self.deliver(exchange, call).await.result
+    }
+
+    /// As [`send`](Client::send), and tells how it went, also where there is no answer.
+    pub async fn deliver(&self, exchange: &Exchange, call: &Call) -> Delivery {
+        let mut course = Course::default();
+        let result = self.follow(exchange, call, &mut course).await;
+        let Course { status, request_id, attempts, waited, taken } = course;
+        Delivery { result, status, request_id, attempts, waited, taken }
+    }
+
+    /// Sends the request and follows its redirects. What happens on the way is noted in `course`.
+    async fn follow(&self, exchange: &Exchange, call: &Call, course: &mut Course) -> Result<Reply> {
         let mut prepared = prepare(call, exchange.base_url.as_deref())?;
         prepared.secrets.iter().for_each(|secret| exchange.redactor.learn(secret.expose()));
-        if let Some(header) = &call.method.idempotency_key
+        if let Some(Idempotency { header, .. }) = &call.method.idempotency
             && !prepared.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(header))
         {
-            prepared.headers.push((header.clone(), random_key()?));
+            let key = call.idempotency_key.clone().map_or_else(random_key, Ok)?;
+            prepared.headers.push((header.clone(), key));
         }
         for _ in 0..=REDIRECTS {
             exchange.credentials.allow(&prepared.url)?;
-            let (incoming, doubt) = Attempts::open(self, exchange, &call.method, &prepared).run().await?;
+            let (incoming, doubt) = Attempts::open(self, exchange, &call.method, &prepared).run(course).await?;
             let target =
                 redirect(&prepared, &incoming).map_err(|e| e.map_text(|text| exchange.redactor.clean(text)))?;
             let Some(target) = target else {
@@ -112,6 +154,10 @@ struct Attempts<'a> {
     tries: u32,
     /// An attempt was sent, brought no success, and may have taken effect.
     doubt: bool,
+    /// Of the last attempt, where it was answered whole.
+    status: Option<u16>,
+    /// What the last answer that has one calls the request.
+    request_id: Option<String>,
 }
 
 impl<'a> Attempts<'a> {
@@ -119,11 +165,35 @@ impl<'a> Attempts<'a> {
         let url = exchange.redactor.clean(&prepared.shown_url);
         let entry = Entry::open(&client.log, exchange.statement, prepared.verb, url);
         let body = prepared.body.clone().map(Bytes::from);
-        Attempts { client, exchange, method, prepared, body, entry, tries: 0, doubt: false }
+        Attempts {
+            client,
+            exchange,
+            method,
+            prepared,
+            body,
+            entry,
+            tries: 0,
+            doubt: false,
+            status: None,
+            request_id: None,
+        }
     }
 
-    /// The last answer, and whether an earlier attempt may have taken effect.
-    async fn run(mut self) -> Result<(Incoming, bool)> {
+    /// The last answer, and whether an earlier attempt may have taken effect. Adds what happened to `course`.
+    async fn run(mut self, course: &mut Course) -> Result<(Incoming, bool)> {
+        let result = self.repeat().await;
+        course.status = self.status;
+        course.request_id =
+            self.request_id.take().map(|id| self.exchange.redactor.clean(&id)).or(course.request_id.take());
+        self.entry.note(|record| {
+            course.attempts += record.attempts;
+            course.waited += record.waited;
+            course.taken += record.taken;
+        });
+        result
+    }
+
+    async fn repeat(&mut self) -> Result<(Incoming, bool)> {
         loop {
             let outcome = match self.attempt().await {
                 Ok(outcome) => outcome,
@@ -168,6 +238,7 @@ impl<'a> Attempts<'a> {
         }
         self.tries += 1;
         self.entry.note(|record| record.attempts += 1);
+        self.status = None;
         let begun = Instant::now();
         let outgoing = Outgoing {
             verb: self.prepared.verb,
@@ -175,6 +246,7 @@ impl<'a> Attempts<'a> {
             headers: &self.prepared.headers,
             credentials,
             body: self.body.clone(),
+            request_id: access.request_id.as_deref(),
         };
         let outcome = before(*deadline, self.client.transport.exchange(outgoing)).await;
         self.entry.note(|record| record.taken += begun.elapsed());
@@ -184,6 +256,7 @@ impl<'a> Attempts<'a> {
             let error = Error::new(Kind::Network, message).hint("Give the statement more time, or ask for less.");
             return Err(uncertain(error, self.prepared.verb));
         };
+        self.keep(&outcome);
         match &outcome {
             Ok(incoming) => self.entry.note(|record| {
                 record.status = Some(incoming.status);
@@ -238,6 +311,15 @@ impl<'a> Attempts<'a> {
             (Ending::Answered(429), _) => Ok(Some(Duration::ZERO)),
             _ => Ok(Some(wait)),
         }
+    }
+
+    fn keep(&mut self, outcome: &Result<Incoming, Failure>) {
+        let (status, id) = match outcome {
+            Ok(incoming) => (Some(incoming.status), &incoming.request_id),
+            Err(failure) => (None, &failure.request_id),
+        };
+        self.status = status;
+        self.request_id = id.clone().or(self.request_id.take());
     }
 
     fn own_wait(&self) -> Duration {
@@ -394,7 +476,7 @@ mod tests {
         let server = Server::start().await;
         server.answer(500, "", "").raw("").answer(200, "", "{}").answer(200, "", "{}");
         let mut post = method(HttpVerb::Post, "/x");
-        post.idempotency_key = Some("Idempotency-Key".into());
+        post.idempotency = Some(Idempotency { header: "Idempotency-Key".into(), valid: None });
         let call = Call::new(Arc::new(post), Vec::new());
         let client = quick();
         assert_eq!(client.send(&to(&server), &call).await.unwrap().status, 200);
@@ -405,11 +487,34 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_key_of_the_calls_own_is_sent_on_every_attempt_where_the_method_takes_one() {
+        let server = Server::start().await;
+        server.answer(500, "", "").answer(200, "", "{}").answer(200, "", "{}").answer(200, "", "{}");
+        let mut post = method(HttpVerb::Post, "/x");
+        let plain = Call::new(Arc::new(post.clone()), Vec::new()).with_idempotency_key("row-1".into());
+        post.idempotency = Some(Idempotency { header: "Request-Key".into(), valid: None });
+        post.parameters.push(parameter("request-key", Location::Header));
+        let keyed = Call::new(Arc::new(post), Vec::new()).with_idempotency_key("row-1".into());
+        let mut given = keyed.clone();
+        given.arguments = vec![("request-key".into(), json!("mine"))];
+        for call in [&keyed, &plain, &given] {
+            quick().send(&to(&server), call).await.unwrap();
+        }
+        let asked = server.asked();
+        let keys: Vec<Option<&str>> = asked.iter().map(|asked| asked.header("request-key")).collect();
+        assert_eq!(keys, [Some("row-1"), Some("row-1"), None, Some("mine")]);
+        let broken = keyed.with_idempotency_key("row\n1".into());
+        let error = quick().send(&to(&server), &broken).await.unwrap_err();
+        assert!(error.message().contains("the header Request-Key cannot be sent"), "{error}");
+        assert_eq!(server.asked().len(), 4);
+    }
+
+    #[tokio::test]
     async fn a_key_that_the_statement_gives_is_kept() {
         let server = Server::start().await;
         server.answer(200, "", "");
         let mut post = method(HttpVerb::Post, "/x");
-        post.idempotency_key = Some("Idempotency-Key".into());
+        post.idempotency = Some(Idempotency { header: "Idempotency-Key".into(), valid: None });
         post.parameters.push(parameter("idempotency-key", Location::Header));
         let call = Call::new(Arc::new(post), vec![("idempotency-key".into(), json!("mine"))]);
         quick().send(&to(&server), &call).await.unwrap();
@@ -502,6 +607,53 @@ mod tests {
         let reply = quick().send(&to(&server), &Call::new(Arc::new(put.clone()), Vec::new())).await.unwrap();
         let error = crate::http::success(&to(&server), &put, &reply).unwrap_err();
         assert!(error.kind() == Kind::Api && may_have_taken_effect(&error));
+    }
+
+    fn named(server: &Server) -> Exchange {
+        let access = Access { request_id: Some("X-Ray".into()), ..Access::default() };
+        signed_in(exchange(access, &server.base()))
+    }
+
+    #[tokio::test]
+    async fn a_delivery_tells_how_it_went_also_when_the_api_refused() {
+        let server = Server::start().await;
+        server.answer(503, "x-ray: one\r\n", "").answer(429, "retry-after: 0\r\n", "");
+        server.answer(404, "x-ray: tok-123456-three\r\n", "");
+        let delivery = quick().deliver(&named(&server), &call(HttpVerb::Get)).await;
+        assert_eq!(delivery.result.unwrap().status, 404);
+        assert_eq!((delivery.status, delivery.attempts), (Some(404), 3));
+        assert_eq!(delivery.request_id.as_deref(), Some("***-three"));
+        assert!(delivery.taken > Duration::ZERO);
+        server.answer(200, "x-ray: four\r\n", "");
+        let unnamed = quick().deliver(&to(&server), &call(HttpVerb::Get)).await;
+        assert_eq!((unnamed.status, unnamed.request_id), (Some(200), None));
+    }
+
+    #[tokio::test]
+    async fn a_delivery_without_an_answer_keeps_the_name_of_the_last_one_that_began() {
+        let server = Server::start().await;
+        server.answer(429, "retry-after: 0\r\nx-ray: one\r\n", "").raw("");
+        let delivery = quick().deliver(&named(&server), &call(HttpVerb::Post)).await;
+        assert!(may_have_taken_effect(&delivery.result.unwrap_err()));
+        assert_eq!((delivery.status, delivery.request_id.as_deref(), delivery.attempts), (None, Some("one"), 2));
+        server.raw("HTTP/1.1 200 OK\r\nx-ray: two\r\ncontent-length: 50\r\n\r\n{");
+        let delivery = quick().deliver(&named(&server), &call(HttpVerb::Post)).await;
+        assert!(delivery.result.is_err());
+        assert_eq!((delivery.request_id.as_deref(), delivery.attempts), (Some("two"), 1));
+    }
+
+    #[tokio::test]
+    async fn a_delivery_that_never_left_has_no_attempts_and_one_redirected_has_all() {
+        let exchange = signed_in(exchange(Access::default(), &nobody().await));
+        let delivery = quick().deliver(&exchange, &call(HttpVerb::Post)).await;
+        assert_eq!((delivery.result.unwrap_err().kind(), delivery.attempts), (Kind::Network, 0));
+        let unfit = Call::new(Arc::new(method(HttpVerb::Get, "/x/{id}")), Vec::new());
+        let delivery = quick().deliver(&exchange, &unfit).await;
+        assert_eq!((delivery.result.unwrap_err().kind(), delivery.attempts), (Kind::Statement, 0));
+        let server = Server::start().await;
+        server.answer(302, "x-ray: one\r\nlocation: /y\r\n", "").answer(500, "", "").answer(200, "", "{}");
+        let delivery = quick().deliver(&named(&server), &call(HttpVerb::Get)).await;
+        assert_eq!((delivery.status, delivery.request_id.as_deref(), delivery.attempts), (Some(200), Some("one"), 3));
     }
 
     #[tokio::test]

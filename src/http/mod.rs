@@ -19,13 +19,14 @@ mod transport;
 #[cfg(test)]
 mod scripted;
 
-pub use auth::Credentials;
+pub use auth::{Credentials, sign_in_placeholders};
 pub use call::{Call, Prepared, prepare};
-pub use client::{Client, ClientOptions};
+pub use client::{Client, ClientOptions, Delivery};
 pub use exchange::{Budget, Exchange, Notices};
 pub use log::{Record, RequestLog, Totals};
 pub use page::{PageFacts, PageRequest, next_link, same_origin};
 pub use paging::{Completeness, Next, Pager};
-pub use reply::{Reply, may_have_taken_effect, no_rows, refused, success};
+pub use reply::{Reply, may_have_taken_effect, no_rows, refusal_code, refused, success};
 pub use retry::Policy;
 pub use transport::Timeouts;
+pub(crate) use transport::random_key;

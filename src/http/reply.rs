@@ -2,6 +2,7 @@
 //! Owns error bodies, hints and the choice of the error's kind. Never quotes a body: bodies may carry secrets.
 //! Must not know how the answer came.
 
+use std::error::Error as StdError;
 use std::fmt;
 
 use bytes::Bytes;
@@ -54,9 +55,10 @@ impl fmt::Debug for Reply {
     }
 }
 
-/// The cause of an error after which nobody knows whether the request took effect.
+/// The cause of an error after which nobody knows whether the request took effect. Beneath it, the refusal if there was
+/// one.
 #[derive(Debug)]
-struct Uncertain(String);
+struct Uncertain(String, Option<Refusal>);
 
 impl fmt::Display for Uncertain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -64,12 +66,40 @@ impl fmt::Display for Uncertain {
     }
 }
 
-impl std::error::Error for Uncertain {}
+impl StdError for Uncertain {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.1.as_ref().map(|refusal| refusal as &(dyn StdError + 'static))
+    }
+}
+
+/// The cause of an error for an answer that refuses with a code of the API's own.
+#[derive(Debug, Clone)]
+struct Refusal {
+    code: String,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the API's code is {}", self.code)
+    }
+}
+
+impl StdError for Refusal {}
 
 /// Whether the request behind `error` was sent and may have taken effect although no success was reported. Ask before
 /// [`Error::map_text`], which drops causes.
 pub fn may_have_taken_effect(error: &Error) -> bool {
-    std::error::Error::source(error).is_some_and(<dyn std::error::Error>::is::<Uncertain>)
+    error.source().is_some_and(<dyn StdError>::is::<Uncertain>)
+}
+
+/// The API's own code for why it refused, the first of several, from the error that [`success`] or [`refused`] gave or
+/// one caused by it. Ask before [`Error::map_text`], which drops causes.
+pub fn refusal_code(error: &Error) -> Option<String> {
+    refusal(error).map(|refusal| refusal.code.clone())
+}
+
+fn refusal(error: &Error) -> Option<&Refusal> {
+    std::iter::successors(error.source(), |error| (*error).source()).find_map(<dyn StdError>::downcast_ref)
 }
 
 /// The answer's JSON; `None` for an answer without content. An answer that the document declares as text comes as a
@@ -128,7 +158,7 @@ pub(super) fn failed(label: &str, verb: HttpVerb, failure: &Failure, tries: u32)
         Stage::TooLarge => error.hint("Ask for less: a narrower filter, or fewer rows a page."),
         _ => error.hint("Check the network, and the base URL if one is set; then run it again."),
     };
-    if uncertain { error.caused_by(Uncertain(what)) } else { error }
+    if uncertain { error.caused_by(Uncertain(what, None)) } else { error }
 }
 
 /// The same error, marked as one after which the request may have taken effect, unless the verb only reads.
@@ -136,7 +166,7 @@ pub(super) fn uncertain(error: Error, verb: HttpVerb) -> Error {
     if reads(verb) {
         return error;
     }
-    let cause = Uncertain(error.message().to_owned());
+    let cause = Uncertain(error.message().to_owned(), refusal(&error).cloned());
     error.caused_by(cause)
 }
 
@@ -149,6 +179,10 @@ struct Complaint {
 }
 
 impl Complaint {
+    fn first_code(&self) -> Option<&str> {
+        self.code.as_deref().or_else(|| self.deeper.iter().find_map(Complaint::first_code))
+    }
+
     fn has(&self, code: i64) -> bool {
         self.code.as_deref().and_then(|text| text.parse().ok()) == Some(code) || self.deeper.iter().any(|d| d.has(code))
     }
@@ -184,6 +218,11 @@ pub fn refused(exchange: &Exchange, method: &Method, reply: &Reply) -> Error {
     let error = Error::new(kind, message).map_text(|text| exchange.redactor.clean(text));
     let error = match hint(access, reply.status, &complaints) {
         Some(hint) => error.hint(hint),
+        None => error,
+    };
+    // After the texts were changed, which drops causes.
+    let error = match complaints.iter().find_map(Complaint::first_code) {
+        Some(code) => error.caused_by(Refusal { code: exchange.redactor.clean(&shorten(&clean(code))) }),
         None => error,
     };
     if reply.doubt || matches!(reply.status, 408 | 500..=599) { uncertain(error, method.http) } else { error }
@@ -400,6 +439,43 @@ mod tests {
         for (status, body, message) in table {
             assert_eq!(said(status, body), message);
         }
+    }
+
+    #[test]
+    fn the_first_code_of_a_refusal_can_be_read_from_its_error() {
+        let table = [
+            (404, r#"{"errors":[{"code":7003,"message":"a"},{"code":7000,"message":"b"}]}"#, Some("7003")),
+            (409, r#"{"errors":[{"message":"a"},{"code":"E7\u0007"}]}"#, Some("E7 ")),
+            (400, r#"{"errors":[{"message":"a","error_chain":[{"code":6111,"message":"b"}]}]}"#, Some("6111")),
+            (200, r#"{"success":false,"errors":[{"code":1,"message":"a"}]}"#, Some("1")),
+            (500, r#"{"error":{"code":10000,"message":"a"}}"#, Some("10000")),
+            (400, r#"{"error":"plain words"}"#, None),
+            (502, "<html>", None),
+        ];
+        for (status, body, code) in table {
+            let error = judged(status, body).unwrap_err();
+            assert_eq!(refusal_code(&error).as_deref(), code, "{body}");
+            let above = Error::new(Kind::Partial, "1 of 2 rows").caused_by(error);
+            assert_eq!(refusal_code(&above).as_deref(), code, "{body}");
+        }
+        assert_eq!(refusal_code(&Error::statement("no")), None);
+    }
+
+    #[test]
+    fn doubt_and_code_are_told_side_by_side_and_a_code_hides_secrets() {
+        let exchange = exchange(access(), "https://h");
+        exchange.redactor.learn("tok-123456");
+        let write = |status, code: &str| {
+            let body = format!(r#"{{"errors":[{{"code":"{code}","message":"tok-123456"}}]}}"#);
+            let post = method(HttpVerb::Post, "/x");
+            success(&exchange, &post, &reply(status, "application/json", &body)).unwrap_err()
+        };
+        for (status, doubt) in [(500, true), (400, false)] {
+            let error = write(status, "E9");
+            assert_eq!((may_have_taken_effect(&error), refusal_code(&error).as_deref()), (doubt, Some("E9")));
+            assert!(!error.message().contains("tok-"), "{error}");
+        }
+        assert_eq!(refusal_code(&write(500, "E-tok-123456")).as_deref(), Some("E-***"));
     }
 
     #[test]

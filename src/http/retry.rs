@@ -47,7 +47,7 @@ pub(super) enum Ending {
 
 /// Whether a request of `method` that ended so may be sent again.
 pub(super) fn may_repeat(method: &Method, ending: Ending) -> bool {
-    let safe = reads(method.http) || method.idempotency_key.is_some() || method.safe_to_retry;
+    let safe = reads(method.http) || method.idempotency.is_some() || method.safe_to_retry;
     match ending {
         // The request was turned away unread.
         Ending::Answered(429) | Ending::Failed(Stage::Unconnected) => true,
@@ -75,6 +75,7 @@ pub(super) fn asked_wait(header: &str, now: SystemTime) -> Option<Duration> {
 mod tests {
     use super::*;
     use crate::http::scripted::method;
+    use crate::registry::Idempotency;
 
     #[test]
     fn a_read_is_repeated_where_a_write_is_not() {
@@ -103,7 +104,7 @@ mod tests {
     #[test]
     fn an_idempotency_key_or_the_document_makes_a_write_repeatable() {
         let mut keyed = method(HttpVerb::Post, "/x");
-        keyed.idempotency_key = Some("Idempotency-Key".into());
+        keyed.idempotency = Some(Idempotency { header: "Idempotency-Key".into(), valid: None });
         assert!(may_repeat(&keyed, Ending::Answered(500)));
         let mut safe = method(HttpVerb::Put, "/x");
         safe.safe_to_retry = true;

@@ -14,6 +14,9 @@ use super::auth::Credentials;
 use crate::error::{Error, Kind, Result};
 use crate::registry::HttpVerb;
 
+/// Characters of a request's name that are kept.
+const LONGEST_REQUEST_ID: usize = 200;
+
 /// How long to wait for what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeouts {
@@ -38,6 +41,8 @@ pub(super) struct Outgoing<'a> {
     pub(super) headers: &'a [(String, String)],
     pub(super) credentials: &'a Credentials,
     pub(super) body: Option<Bytes>,
+    /// The header of the answer that names the request.
+    pub(super) request_id: Option<&'a str>,
 }
 
 /// What came in, whatever its status.
@@ -48,6 +53,7 @@ pub(super) struct Incoming {
     pub(super) link: Option<String>,
     pub(super) retry_after: Option<String>,
     pub(super) location: Option<String>,
+    pub(super) request_id: Option<String>,
     pub(super) body: Bytes,
 }
 
@@ -85,6 +91,8 @@ pub(super) struct Failure {
     pub(super) reason: String,
     /// Bytes of the body that came.
     pub(super) received: u64,
+    /// What names the request, where the answer began.
+    pub(super) request_id: Option<String>,
 }
 
 /// Sends requests. What costs (root certificates) is loaded by the first request that needs it.
@@ -123,10 +131,12 @@ impl Transport {
             None => request,
         };
         let response = request.send().await.map_err(|error| failure(&error, Stage::Broken, 0))?;
-        self.read(response).await
+        let id = outgoing.request_id.and_then(|name| response.headers().get(name)?.to_str().ok());
+        let id = id.map(|id| id.chars().take(LONGEST_REQUEST_ID).collect());
+        self.read(response, id).await
     }
 
-    async fn read(&self, mut response: reqwest::Response) -> Result<Incoming, Failure> {
+    async fn read(&self, mut response: reqwest::Response, request_id: Option<String>) -> Result<Incoming, Failure> {
         let text = |name: HeaderName| {
             let values: Vec<&str> =
                 response.headers().get_all(name).iter().filter_map(|value| value.to_str().ok()).collect();
@@ -138,6 +148,7 @@ impl Transport {
             link: text(LINK),
             retry_after: text(RETRY_AFTER),
             location: text(LOCATION),
+            request_id,
             body: Bytes::new(),
         };
         let mut body = BytesMut::new();
@@ -146,11 +157,15 @@ impl Transport {
             match response.chunk().await {
                 Ok(Some(_)) if received > self.largest_body => {
                     let reason = format!("more than {} MiB came", self.largest_body >> 20);
-                    return Err(Failure { stage: Stage::TooLarge, reason, received });
+                    let request_id = incoming.request_id;
+                    return Err(Failure { stage: Stage::TooLarge, reason, received, request_id });
                 }
                 Ok(Some(chunk)) => body.extend_from_slice(&chunk),
                 Ok(None) => break,
-                Err(error) => return Err(failure(&error, Stage::Truncated, received)),
+                Err(error) => {
+                    let failure = failure(&error, Stage::Truncated, received);
+                    return Err(Failure { request_id: incoming.request_id, ..failure });
+                }
             }
         }
         incoming.body = body.freeze();
@@ -168,6 +183,7 @@ impl Transport {
             stage: Stage::Untrusted,
             reason: innermost(&error),
             received: 0,
+            request_id: None,
         })?;
         *slot = Some(client.clone());
         Ok(client)
@@ -196,6 +212,7 @@ fn headers(outgoing: &Outgoing<'_>) -> Result<HeaderMap, Failure> {
         stage: Stage::Unsendable,
         reason: format!("the header {name} cannot be sent as it is"),
         received: 0,
+        request_id: None,
     };
     let mut map = HeaderMap::new();
     for (name, value) in outgoing.headers {
@@ -223,7 +240,7 @@ fn failure(error: &reqwest::Error, otherwise: Stage, received: u64) -> Failure {
     } else {
         otherwise
     };
-    Failure { stage, reason: innermost(error), received }
+    Failure { stage, reason: innermost(error), received, request_id: None }
 }
 
 /// An error and what is beneath it. An `io::Error` keeps what it wraps out of its `source`, so that is looked into.
@@ -267,7 +284,7 @@ pub(super) fn random_fraction() -> f64 {
 }
 
 /// A random UUID (RFC 9562, version 4), for idempotency keys.
-pub(super) fn random_key() -> Result<String> {
+pub(crate) fn random_key() -> Result<String> {
     let mut bytes = random_bytes::<16>()?;
     bytes[6] = (bytes[6] & 0x0f) | 0x40;
     bytes[8] = (bytes[8] & 0x3f) | 0x80;

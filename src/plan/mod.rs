@@ -28,6 +28,6 @@ pub use scan::answers::Answers;
 pub use scan::count::CountExec;
 pub use scan::exec::{FetchExec, reads_twice};
 pub use scan::hydrate::HydrateExec;
-pub use system::{SessionFacts, SystemCatalog};
-pub use table::Shown;
+pub use system::{Ended, Outcome, SessionFacts, SystemCatalog};
+pub use table::{ResourceTable, Shown};
 pub use warnings::Warnings;

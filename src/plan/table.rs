@@ -19,6 +19,7 @@ use super::errors::wrap;
 use super::reading::{self, ParameterSet, Reading, Said};
 use super::scan::exec::FetchExec;
 use super::scan::fetch::Fetch;
+use super::scan::given;
 use super::scan::hydrate::{HydrateExec, Hydration};
 use super::scan::keys::KeySource;
 use crate::registry::{Column, Kind, Method, PagingStyle, Parameter, Resource};
@@ -34,6 +35,8 @@ pub struct ResourceTable {
     columns: Vec<Column>,
     schema: SchemaRef,
     keys: Option<Keys>,
+    /// Its rows are what the statement says of the parameters; nothing is asked for.
+    given: bool,
 }
 
 /// Keys from another relation.
@@ -54,7 +57,20 @@ impl ResourceTable {
         let visible = |c: &&Column| !c.hidden || shown.contains(&c.name);
         let columns: Vec<Column> = resource.columns.iter().filter(visible).cloned().collect();
         let schema = rows::schema(&columns);
-        ResourceTable { resource, columns, schema, keys: None }
+        ResourceTable { resource, columns, schema, keys: None, given: false }
+    }
+
+    /// The resource with every column, hidden ones too.
+    #[must_use]
+    pub fn whole(resource: Arc<Resource>) -> Self {
+        let all = resource.columns.iter().map(|c| c.name.clone()).collect();
+        Self::new(resource, &Arc::new(all))
+    }
+
+    /// The targets of a method of `resource`: what the statement's conditions say of its parameters, with no request.
+    #[must_use]
+    pub fn of_targets(resource: &Resource, method: &Method) -> Self {
+        ResourceTable { given: true, ..Self::whole(Arc::new(given::targets(resource, method))) }
     }
 
     /// Whether a column holds secrets.
@@ -67,7 +83,7 @@ impl ResourceTable {
     #[must_use]
     pub fn with_keys(&self, keys: Keys) -> Self {
         let (resource, columns, schema) = (self.resource.clone(), self.columns.clone(), self.schema.clone());
-        ResourceTable { resource, columns, schema, keys: Some(keys) }
+        ResourceTable { resource, columns, schema, keys: Some(keys), given: self.given }
     }
 
     /// Whether a scan under `filters` cannot run without keys from another relation.
@@ -258,6 +274,7 @@ impl Scan<'_> {
             key,
             predicates,
             shown_filters: shown_filters(resource, self.filters, &self.reading.notes),
+            given: self.table.given,
             sets,
         };
         FetchExec::new(fetch, limit, self.keys.clone(), context).map_err(wrap)
@@ -280,6 +297,7 @@ impl Scan<'_> {
             key: Vec::new(),
             predicates: Vec::new(),
             shown_filters: Vec::new(),
+            given: false,
             sets: Vec::new(),
         };
         let arguments = by_key.arguments;

@@ -7,15 +7,18 @@ use serde_json::Value;
 
 use super::document::Document;
 use super::model::{
-    Access, AuthScheme, Column, ErrorHint, ErrorShape, JsonPath, Kind, Location, Method, PagingStyle, Parameter,
-    Provider, RateWindow, Resource, Service, ServiceEntry, Shape, Verbs,
+    Access, AuthScheme, Column, ErrorHint, ErrorShape, HttpVerb, JsonPath, Kind, Location, Method, PagingStyle,
+    Parameter, Provider, RateWindow, Resource, Service, ServiceEntry, Shape, Verbs,
 };
 use super::weir_keys::{self, AuthKeys, DerivedKeys, ProviderKeys, ResourceKeys};
 use super::{method, schema};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, nearest};
 
 /// Requests at the same time where the document says nothing.
 const DEFAULT_CONCURRENT: usize = 8;
+
+/// The header that most APIs name a request by.
+const DEFAULT_REQUEST_ID: &str = "x-request-id";
 
 /// A provider, and the reference each of its services gives to its document, in the same order.
 pub fn provider(document: &Document) -> Result<(Provider, Vec<String>)> {
@@ -77,6 +80,10 @@ fn access(document: &Document) -> Result<Access> {
         success: keys.success.as_deref().map(path).transpose()?,
         errors,
         hints: keys.hints.into_iter().map(|h| ErrorHint { status: h.status, code: h.code, hint: h.hint }).collect(),
+        request_id: Some(method::header(
+            keys.request_id.unwrap_or_else(|| DEFAULT_REQUEST_ID.to_owned()),
+            &format!("{}: x-weir.request_id", document.file),
+        )?),
     })
 }
 
@@ -315,6 +322,9 @@ fn check(resource: &Resource, here: &str) -> Result<()> {
     {
         return Err(Error::document(format!("{here}.x-weir.hydrate: no method `{name}`")));
     }
+    for method in &resource.methods {
+        check_settling(resource, method, here)?;
+    }
     let needs = |name: &String| -> Option<Vec<&str>> {
         let mut names: Vec<&str> = super::choose::required(resource.method(name)?).collect();
         names.sort_unstable();
@@ -333,4 +343,152 @@ fn check(resource: &Resource, here: &str) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// `settles` must name a method that gives the row, one of that row's columns, and values that it can have.
+fn check_settling(resource: &Resource, method: &Method, here: &str) -> Result<()> {
+    let Some(settles) = &method.settles else { return Ok(()) };
+    let wrong = |text: String| Error::document(format!("{here}.methods.{}.x-weir.settles.{text}", method.name));
+    let Some(asked) = resource.method(&settles.method) else {
+        return Err(wrong(format!("method: no method `{}`", settles.method)));
+    };
+    let paged = asked.paging.as_ref().is_some_and(|p| p.style != PagingStyle::Whole);
+    if asked.http != HttpVerb::Get || paged {
+        return Err(wrong(format!("method: `{}` must be a GET without paging, which gives one row", asked.name)));
+    }
+    let Some(column) = resource.row_column(asked, &settles.column) else {
+        let error = wrong(format!("column: the rows of `{}` have no column `{}`", asked.name, settles.column));
+        let names = asked.answer.columns.iter().map(|c| c.name.as_str());
+        return Err(match nearest(&settles.column, names) {
+            Some(name) => error.hint(format!("Is `{name}` meant?")),
+            None => error,
+        });
+    };
+    let known =
+        |value: &&String| column.shape.open || column.shape.values.is_empty() || column.shape.values.contains(value);
+    for (key, values) in [("done", &settles.done), ("failed", &settles.failed)] {
+        if let Some(value) = values.iter().find(|value| !known(value)) {
+            return Err(wrong(format!("{key}: `{value}` is no value of the column `{}`", column.name)));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::registry::{Idempotency, Settles};
+
+    const STORE: &str = "
+openapi: 3.0.3
+servers: [{url: 'https://demo.example'}]
+paths:
+  /things:
+    get: {responses: {'200': {content: {application/json: {schema: {type: array, items: &thing {properties: {
+      id: {type: string}, state: {type: string, enum: [new, ready, broken]}, phase: {type: string}}}}}}}}}
+    post: {responses: {}}
+  /things/{id}:
+    parameters: [{name: id, in: path, required: true}]
+    get: {responses: {'200': {content: {application/json: {schema: *thing}}}}}
+components:
+  x-stackQL-resources:
+    things:
+      methods:
+        list:
+          operation: {$ref: '#/paths/~1things/get'}
+          x-weir: {paging: {style: page, parameter: page}}
+        get: {operation: {$ref: '#/paths/~1things~1{id}/get'}}
+        make:
+          operation: {$ref: '#/paths/~1things/post'}
+          x-weir: {KEYS}
+      sqlVerbs:
+        select: [{$ref: '#/components/x-stackQL-resources/things/methods/get'}]
+      x-weir: {columns: {stage: {from: [$.gone, $.phase.current], type: string}, far: {from: [$.gone], type: string}}}
+";
+
+    /// The method `make` under these keys, or what is said of them.
+    fn make(keys: &str) -> Result<Arc<Method>, String> {
+        let document = Document::parse("demo.yaml", &STORE.replace("KEYS", keys)).unwrap();
+        let service = service(&document, "demo", "store").unwrap();
+        if let Some(problem) = service.problems.first() {
+            return Err(problem.clone());
+        }
+        Ok(service.resources[0].method("make").unwrap().clone())
+    }
+
+    fn settles(keys: &str) -> Result<Settles, String> {
+        make(&format!("settles: {{{keys}}}")).map(|method| method.settles.clone().unwrap())
+    }
+
+    #[test]
+    fn a_key_of_idempotency_is_a_header_or_a_header_with_its_hours() {
+        let of = |keys: &str| make(&format!("idempotency_key: {keys}")).map(|m| m.idempotency.clone().unwrap());
+        let key = |valid| Idempotency { header: "Request-Key".to_owned(), valid };
+        assert_eq!(of("Request-Key"), Ok(key(None)));
+        assert_eq!(of("{header: Request-Key}"), Ok(key(None)));
+        assert_eq!(of("{header: Request-Key, hours: 6}"), Ok(key(Some(Duration::from_hours(6)))));
+        assert_eq!(of("{header: Request-Key, hours: 0.5}"), Ok(key(Some(Duration::from_mins(30)))));
+        for (bad, named) in [
+            ("{header: Request-Key, hour: 6}", "`hour`"),
+            ("{hours: 6}", "`header`"),
+            ("[Request-Key]", "a header's name, or {"),
+            ("{header: Request-Key, hours: 0}", "hours: it must be a number above 0"),
+            ("{header: Request-Key, hours: -1}", "hours: it must be a number above 0"),
+            ("Request Key", "`Request Key` is no name of a header"),
+            ("''", "`` is no name of a header"),
+        ] {
+            let said = of(bad).unwrap_err();
+            let place = "demo.yaml: components.x-stackQL-resources.things.methods.make.x-weir";
+            assert!(said.starts_with(place) && said.contains(named), "{bad}: {said}");
+        }
+    }
+
+    #[test]
+    fn settles_says_what_to_ask_and_what_to_look_for() {
+        let whole = settles("method: get, column: state, done: [ready], failed: [broken], every: 0.5").unwrap();
+        let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+        assert_eq!((whole.method.as_str(), whole.column.as_str()), ("get", "state"));
+        assert_eq!((whole.done, whole.failed), (words(&["ready"]), words(&["broken"])));
+        assert_eq!(whole.every, Duration::from_millis(500));
+        let short = settles("method: get, column: stage, done: [3, true, up]").unwrap();
+        assert_eq!((short.done, short.failed), (words(&["3", "true", "up"]), words(&[])));
+        assert_eq!(short.every, Duration::from_secs(2));
+    }
+
+    #[test]
+    fn settles_that_could_never_come_true_is_refused_with_its_place() {
+        for (bad, said) in [
+            ("method: got, column: state, done: [ready]", "method: no method `got`"),
+            ("method: list, column: state, done: [ready]", "method: `list` must be a GET without paging"),
+            ("method: make, column: state, done: [ready]", "method: `make` must be a GET without paging"),
+            ("method: get, column: stat, done: [ready]", "column: the rows of `get` have no column `stat`"),
+            ("method: get, column: far, done: [ready]", "column: the rows of `get` have no column `far`"),
+            ("method: get, column: _raw, done: [ready]", "column: the rows of `get` have no column `_raw`"),
+            ("method: get, column: state, done: [redy]", "done: `redy` is no value of the column `state`"),
+            ("method: get, column: state, done: [ready], failed: [x]", "failed: `x` is no value of the column `state`"),
+            ("method: get, column: state, done: []", "done: it lists no value"),
+            ("method: get, column: state, done: [[ready]]", "done: `[\"ready\"]` is no text, number, true or false"),
+            ("method: get, column: state, done: [ready], failed: [ready]", "failed: `ready` stands under `done` too"),
+            ("method: get, column: state, done: [ready], every: 0", "every: it must be a number above 0"),
+        ] {
+            let place = "demo.yaml: components.x-stackQL-resources.things.methods.make.x-weir.settles.";
+            let problem = settles(bad).unwrap_err();
+            assert!(problem.starts_with(&format!("{place}{said}")), "{bad}: {problem}");
+        }
+        assert!(settles("method: get, column: state, done: [ready], evry: 2").unwrap_err().contains("evry"));
+    }
+
+    #[test]
+    fn the_name_of_a_request_is_in_the_usual_header_unless_the_document_says_another() {
+        let of = |keys: &str| {
+            let document = Document::parse("provider.yaml", &format!("name: demo\nx-weir: {{{keys}}}\n")).unwrap();
+            provider(&document).map(|(provider, _)| provider.access.request_id)
+        };
+        assert_eq!(of("").unwrap().as_deref(), Some("x-request-id"));
+        assert_eq!(of("request_id: x-trace").unwrap().as_deref(), Some("x-trace"));
+        let said = of("request_id: 'x trace'").unwrap_err().to_string();
+        assert_eq!(said, "provider.yaml: x-weir.request_id: `x trace` is no name of a header");
+    }
 }

@@ -1,15 +1,20 @@
 //! One method of a document into the model: its operation, parameters, body, answer and paging.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use super::document::Document;
 use super::model::{
-    Answer, Body, Comparison, HttpVerb, JsonPath, Location, Method, NotFound, Order, PageSize, Paging, PagingStyle,
-    Parameter, PathPart, Predicate, Shape,
+    Answer, Body, Comparison, HttpVerb, Idempotency, JsonPath, Location, Method, NotFound, Order, PageSize, Paging,
+    PagingStyle, Parameter, PathPart, Predicate, Settles, Shape,
 };
-use super::weir_keys::{self, MethodKeys, PagingKeys, ParameterKeys};
+use super::weir_keys::{self, IdempotencyKeys, MethodKeys, PagingKeys, ParameterKeys, SettlesKeys};
 use super::{schema, sql_name};
 use crate::error::{Error, Result};
+
+/// Seconds between two questions whether a call has taken effect, where the document says nothing.
+const DEFAULT_EVERY: f64 = 2.0;
 
 /// Reads the method `name`. `place` is its path in the document, for errors.
 pub fn read(document: &Document, name: &str, method: &Value, place: &str) -> Result<Method> {
@@ -55,7 +60,8 @@ pub fn read(document: &Document, name: &str, method: &Value, place: &str) -> Res
         not_found: keys.not_found.map(|n| match n.means {
             weir_keys::NotFoundMeaning::NoRows => NotFound { unless_codes: n.unless_codes },
         }),
-        idempotency_key: keys.idempotency_key,
+        idempotency: keys.idempotency_key.map(|i| idempotency(i, &here)).transpose()?,
+        settles: keys.settles.map(|s| settles(s, &here)).transpose()?,
         safe_to_retry: keys.safe_to_retry,
         withdrawn: keys.withdrawn,
         unsupported: None,
@@ -314,6 +320,49 @@ fn paging(keys: PagingKeys, here: &str) -> Result<Paging> {
         window: keys.window,
         total_may_differ: keys.total_may_differ,
     })
+}
+
+fn idempotency(keys: IdempotencyKeys, here: &str) -> Result<Idempotency> {
+    let here = format!("{here}.x-weir.idempotency_key");
+    let valid = keys.hours.map(|hours| span(hours * 3600.0, &format!("{here}.hours"))).transpose()?;
+    Ok(Idempotency { header: header(keys.header, &here)?, valid })
+}
+
+/// What it refers to in its resource is checked where the resource is whole.
+fn settles(keys: SettlesKeys, here: &str) -> Result<Settles> {
+    let here = format!("{here}.x-weir.settles");
+    let words = |key: &str, values: &[Value]| -> Result<Vec<String>> {
+        let word = |value: &Value| match value {
+            Value::String(text) => Ok(text.clone()),
+            Value::Number(_) | Value::Bool(_) => Ok(value.to_string()),
+            _ => Err(Error::document(format!("{here}.{key}: `{value}` is no text, number, true or false"))),
+        };
+        values.iter().map(word).collect()
+    };
+    let (done, failed) = (words("done", &keys.done)?, words("failed", &keys.failed)?);
+    if done.is_empty() {
+        return Err(Error::document(format!("{here}.done: it lists no value, so it would never be done")));
+    }
+    if let Some(both) = failed.iter().find(|value| done.contains(value)) {
+        return Err(Error::document(format!("{here}.failed: `{both}` stands under `done` too")));
+    }
+    let every = span(keys.every.unwrap_or(DEFAULT_EVERY), &format!("{here}.every"))?;
+    Ok(Settles { method: keys.method, column: keys.column, done, failed, every })
+}
+
+/// A time that can be waited for.
+fn span(seconds: f64, here: &str) -> Result<Duration> {
+    let span = Duration::try_from_secs_f64(seconds).ok().filter(|span| !span.is_zero());
+    span.ok_or_else(|| Error::document(format!("{here}: it must be a number above 0")))
+}
+
+/// The name of a header, as HTTP takes it.
+pub fn header(name: String, here: &str) -> Result<String> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+    if name.is_empty() || !name.chars().all(fits) {
+        return Err(Error::document(format!("{here}: `{name}` is no name of a header")));
+    }
+    Ok(name)
 }
 
 #[cfg(test)]

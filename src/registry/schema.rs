@@ -115,6 +115,7 @@ fn shape_at(document: &Document, schema: &Value, place: &str, depth: usize) -> R
         secret: keys.secret || schema.get("format").and_then(Value::as_str) == Some("password"),
         fields: if kind == Kind::Object { fields(document, schema, place, depth + 1)? } else { Vec::new() },
         items: items.map(|items| shape_at(document, items, place, depth + 1)).transpose()?.map(Box::new),
+        default: schema.get("default").cloned(),
     })
 }
 
@@ -234,6 +235,19 @@ mod tests {
                 ("made_at", Kind::Timestamp)
             ]
         );
+    }
+
+    #[test]
+    fn a_default_is_kept_as_the_document_has_it() {
+        let document = document(
+            "row: {properties: {a: {type: boolean, default: false}, b: {type: object, default: {mode: off}}, \
+             c: {$ref: '#/c'}, d: {type: integer}, e: {type: string, nullable: true, default: null}}}\n\
+             c: {type: integer, default: 0}",
+        );
+        let columns = columns(&document, &document.root["row"], "row").unwrap();
+        let defaults: Vec<Option<Value>> = columns.into_iter().map(|c| c.shape.default).collect();
+        let object = serde_json::json!({"mode": "off"});
+        assert_eq!(defaults, [Some(Value::Bool(false)), Some(object), Some(Value::from(0)), None, Some(Value::Null)]);
     }
 
     #[test]

@@ -29,6 +29,7 @@ pub struct ProviderKeys {
     pub success: Option<String>,
     pub errors: Vec<ErrorKeys>,
     pub hints: Vec<HintKeys>,
+    pub request_id: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -112,9 +113,52 @@ pub struct MethodKeys {
     pub paging: Option<PagingKeys>,
     pub order: Vec<OrderKeys>,
     pub not_found: Option<NotFoundKeys>,
-    pub idempotency_key: Option<String>,
+    pub idempotency_key: Option<IdempotencyKeys>,
+    pub settles: Option<SettlesKeys>,
     pub safe_to_retry: bool,
     pub withdrawn: Option<String>,
+}
+
+/// A header's name alone, or with the hours that the API remembers a key.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "Value")]
+pub struct IdempotencyKeys {
+    pub header: String,
+    pub hours: Option<f64>,
+}
+
+/// The long form. Read by itself, so that a wrong key in it is named.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LongIdempotencyKeys {
+    header: String,
+    hours: Option<f64>,
+}
+
+impl TryFrom<Value> for IdempotencyKeys {
+    type Error = String;
+
+    fn try_from(value: Value) -> Result<Self, String> {
+        match value {
+            Value::String(header) => Ok(IdempotencyKeys { header, hours: None }),
+            Value::Object(_) => {
+                let long = LongIdempotencyKeys::deserialize(value).map_err(|e| format!("idempotency_key: {e}"))?;
+                Ok(IdempotencyKeys { header: long.header, hours: long.hours })
+            }
+            _ => Err("idempotency_key is a header's name, or {header: ..., hours: ...}".to_owned()),
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SettlesKeys {
+    pub method: String,
+    pub column: String,
+    pub done: Vec<Value>,
+    #[serde(default)]
+    pub failed: Vec<Value>,
+    pub every: Option<f64>,
 }
 
 #[derive(Debug, Deserialize)]

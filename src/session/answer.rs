@@ -11,10 +11,10 @@ use arrow::datatypes::SchemaRef;
 use datafusion::execution::SendableRecordBatchStream;
 use futures::{Stream, StreamExt};
 
-use super::{Run, State};
+use super::{OUTCOMES, Run, State};
 use crate::error::{Error, Kind, Result, counted};
 use crate::http::Totals;
-use crate::plan::StatementContext;
+use crate::plan::{Outcome, StatementContext};
 
 /// The answer to one statement.
 pub struct Answer {
@@ -169,5 +169,13 @@ impl State {
         let mut all = self.warnings.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         all.retain(|(known, _)| *known != statement);
         all.extend(texts.iter().map(|text| (statement, text.clone())));
+    }
+
+    /// Keeps what became of a statement's rows for `system.session.outcomes`.
+    pub(super) fn keep_outcomes(&self, rows: &[Outcome]) {
+        let mut all = self.outcomes.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        all.extend(rows.iter().cloned());
+        let over = all.len().saturating_sub(OUTCOMES);
+        all.drain(..over);
     }
 }

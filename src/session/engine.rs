@@ -17,7 +17,7 @@ use super::{Run, State};
 use crate::error::{Error, Kind, Result};
 use crate::http::RequestLog;
 use crate::plan::{
-    BindRule, Catalogs, OWN_CATALOG, OWN_SCHEMA, PlanOptions, SYSTEM_CATALOG, SessionFacts, Shown, StatementContext,
+    BindRule, Catalogs, OWN_CATALOG, OWN_SCHEMA, Outcome, PlanOptions, SYSTEM_CATALOG, SessionFacts, Shown, StatementContext,
     SystemCatalog, physical_rules, register_json, unwrap,
 };
 use crate::registry::Registry;
@@ -37,6 +37,10 @@ impl SessionFacts for State {
 
     fn warnings(&self) -> Vec<(u64, String)> {
         self.warnings.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn outcomes(&self) -> Vec<Outcome> {
+        self.outcomes.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 
     fn settings(&self) -> Vec<[String; 4]> {

@@ -8,9 +8,9 @@ use datafusion::logical_expr::LogicalPlanBuilder;
 use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::{ExecutionPlan, displayable, execute_stream};
 
-use super::mutate::Write;
 use super::query::statement_of;
 use super::show::ready;
+use super::writes::{Planning, Reads};
 use super::{Answer, Rows, Run, Session};
 use crate::error::{Error, Result};
 use crate::plan::{CountExec, FetchExec, unwrap};
@@ -40,41 +40,23 @@ impl Session {
                 lines.extend(planned.logical.display_indent().to_string().lines().map(str::to_owned));
                 lines
             }
-            Statement::Insert(insert) => {
-                if let Some(query) = &insert.source {
-                    let lines = self.reads_of(run, query).await?;
-                    if !lines.is_empty() {
-                        return Ok(Answer::rows(run, ready(vec![("plan", lines.into_iter().map(Some).collect())])?));
-                    }
-                }
-                requests(&self.plan_insert(run, insert).await?.0)
-            }
-            Statement::Exec(exec) => requests(&self.plan_exec(run, exec).await?),
             Statement::Show(_) | Statement::Describe(_) => {
                 vec!["Answered from the registry and the session: no request.".to_owned()]
             }
-            Statement::Update(_) | Statement::Replace(_) | Statement::Delete(_) => return Err(super::not_built(verb)),
             Statement::Assert { .. } | Statement::Use(_) | Statement::Set { .. } | Statement::Reset { .. } => {
                 vec![format!("{verb} changes only the session: no request of its own.")]
             }
             Statement::Explain(_) => return Err(Error::statement("EXPLAIN of EXPLAIN explains nothing")),
+            write => match self.plan_write(run, write, Reads::Explain).await? {
+                Planning::Complete(write) => {
+                    self.check_extent(run, &write)?;
+                    write.listed()
+                }
+                Planning::Reads(lines) => lines,
+            },
         };
         let lines = lines.into_iter().map(|line| Some(run.context.redactor.clean(&line))).collect();
         Ok(Answer::rows(run, ready(vec![("plan", lines)])?))
-    }
-
-    /// The reads that an INSERT's source would send; empty where its rows are known without any.
-    async fn reads_of(&self, run: &Run, query: &sqlparser::ast::Query) -> Result<Vec<String>> {
-        let planned = self.plan(run, statement_of(query.clone())).await?;
-        let physical = planned.physical().await?;
-        let mut fetches = Vec::new();
-        fetches_of(&physical, &mut fetches);
-        if fetches.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut lines = vec!["The rows to write are read first; each of them is then one request:".to_owned()];
-        lines.extend(described(&physical));
-        Ok(lines.iter().map(|line| run.context.redactor.clean(line)).collect())
     }
 
     async fn analyze(&self, run: &Run, query: sqlparser::ast::Query, verbose: bool) -> Result<Answer> {
@@ -105,8 +87,15 @@ impl Session {
     }
 }
 
+/// Whether the plan sends requests.
+pub(super) fn fetches(plan: &Arc<dyn ExecutionPlan>) -> bool {
+    let mut found = Vec::new();
+    fetches_of(plan, &mut found);
+    !found.is_empty()
+}
+
 fn fetches_of<'a>(plan: &'a Arc<dyn ExecutionPlan>, found: &mut Vec<&'a FetchExec>) {
-    if let Some(fetch) = plan.downcast_ref::<FetchExec>() {
+    if let Some(fetch) = plan.downcast_ref::<FetchExec>().filter(|f| !f.description().given) {
         found.push(fetch);
     }
     if let Some(count) = plan.downcast_ref::<CountExec>() {
@@ -118,7 +107,7 @@ fn fetches_of<'a>(plan: &'a Arc<dyn ExecutionPlan>, found: &mut Vec<&'a FetchExe
 }
 
 /// Requests, filters and plan of a read.
-fn described(plan: &Arc<dyn ExecutionPlan>) -> Vec<String> {
+pub(super) fn described(plan: &Arc<dyn ExecutionPlan>) -> Vec<String> {
     let mut fetches = Vec::new();
     fetches_of(plan, &mut fetches);
     let mut lines = vec!["Requests".to_owned()];
@@ -224,26 +213,4 @@ fn pages(fetch: &FetchExec) -> String {
         }
         PagingStyle::NextUrl { .. } | PagingStyle::Link => format!("  (then page by page, by the link of each{limit})"),
     }
-}
-
-/// The requests of a write.
-fn requests(write: &Write) -> Vec<String> {
-    let count = write.calls.len();
-    let mut lines = vec![format!(
-        "{count} request{} of {}.{}, none sent:",
-        if count == 1 { "" } else { "s" },
-        write.resource.full_name(),
-        write.method.name
-    )];
-    for planned in write.calls.iter().take(LISTED) {
-        lines.push(format!("  {} {}", planned.request.verb.as_str(), planned.request.shown_url));
-        lines.extend(planned.request.shown_body.iter().map(|body| format!("    {body}")));
-    }
-    if count > LISTED {
-        lines.push(format!("  and {} more", count - LISTED));
-    }
-    if let Some(withdrawn) = &write.method.withdrawn {
-        lines.push(format!("Withdrawn upstream: {withdrawn}"));
-    }
-    lines
 }

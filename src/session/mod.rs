@@ -2,19 +2,18 @@
 //! Knows everything below it; prints nothing and reads no arguments.
 
 mod answer;
-mod arguments;
 mod engine;
 mod explain;
 mod extend;
-mod mutate;
 mod query;
-mod returning;
 mod settings;
 mod show;
+mod writes;
 
 use std::collections::HashMap;
 use std::fmt;
 use std::path::PathBuf;
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Instant;
@@ -23,11 +22,13 @@ use sqlparser::ast::Ident;
 
 pub use answer::{Answer, Rows, Summary};
 pub use extend::extend;
-pub use settings::Settings;
+pub use settings::{DryRun, MaxFailures, OnError, Settings};
+pub use writes::{Confirm, Proposal};
 
 use crate::error::{Error, Result};
 use crate::http::{Budget, Client, ClientOptions, RequestLog};
 pub use crate::http::{Notices, Record};
+pub use crate::plan::{Ended, Outcome};
 use crate::plan::{Answers, Defaults, Names, StatementContext, Warnings};
 use crate::registry::Registry;
 use crate::secret::Redactor;
@@ -44,7 +45,17 @@ pub struct SessionOptions {
     pub settings: Settings,
     /// Told at once, while a statement runs ("rate limited, waiting 30 s").
     pub notices: Notices,
+    /// Asked before a destructive write, where somebody can answer. None: nobody is asked.
+    pub confirm: Option<Confirm>,
+    /// Told at once what became of a row of a write.
+    pub observer: Observer,
 }
+
+/// Told what became of a row of a write, as soon as it is known. It must not block.
+pub type Observer = Arc<dyn Fn(&Outcome) + Send + Sync>;
+
+/// Outcomes that `system.session.outcomes` keeps; the oldest go first.
+const OUTCOMES: usize = 100_000;
 
 impl Default for SessionOptions {
     fn default() -> Self {
@@ -53,6 +64,8 @@ impl Default for SessionOptions {
             variables: HashMap::new(),
             settings: Settings::default(),
             notices: Notices::ignored(),
+            confirm: None,
+            observer: Arc::new(|_| {}),
         }
     }
 }
@@ -68,7 +81,11 @@ pub struct Session {
     redactor: Redactor,
     notices: Notices,
     statements: AtomicU64,
-    interrupted: AtomicBool,
+    interruptions: Arc<AtomicU64>,
+    confirm: Option<Confirm>,
+    observer: Observer,
+    /// It began read-only.
+    sealed: bool,
     /// A table of the session holds values of secret columns.
     own_secrets: AtomicBool,
 }
@@ -79,6 +96,7 @@ struct State {
     settings: RwLock<Settings>,
     in_use: RwLock<Vec<String>>,
     warnings: Mutex<Vec<(u64, String)>>,
+    outcomes: Mutex<VecDeque<Outcome>>,
     log: RequestLog,
 }
 
@@ -96,10 +114,12 @@ impl Session {
     pub fn new(options: SessionOptions) -> Result<Session> {
         let registry = Arc::new(Registry::open(&options.registries)?);
         let client = Client::new(ClientOptions { policy: options.settings.policy(), ..ClientOptions::default() });
+        let sealed = options.settings.read_only;
         let state = Arc::new(State {
             settings: RwLock::new(options.settings),
             in_use: RwLock::default(),
             warnings: Mutex::default(),
+            outcomes: Mutex::default(),
             log: client.log().clone(),
         });
         let redactor = Redactor::default();
@@ -112,7 +132,10 @@ impl Session {
             redactor,
             notices: options.notices,
             statements: AtomicU64::new(0),
-            interrupted: AtomicBool::new(false),
+            interruptions: Arc::default(),
+            confirm: options.confirm,
+            observer: options.observer,
+            sealed,
             own_secrets: AtomicBool::new(false),
         })
     }
@@ -134,8 +157,6 @@ impl Session {
         let result = match statement {
             Statement::Query(query) => self.query(&run, *query).await,
             Statement::Local(statement) => self.local(&run, *statement).await,
-            Statement::Insert(insert) => self.insert(&run, insert).await,
-            Statement::Exec(exec) => self.exec(&run, exec).await,
             Statement::Show(show) => self.show(&run, &show).await,
             Statement::Describe(describe) => self.describe(&run, &describe).await,
             Statement::Explain(explain) => self.explain(&run, explain).await,
@@ -143,7 +164,7 @@ impl Session {
             Statement::Set { name, value } => self.set(&run, &name, value).await,
             Statement::Reset { name } => self.reset(&run, &name),
             Statement::Assert { condition, message } => self.assert(&run, *condition, message).await,
-            Statement::Update(_) | Statement::Replace(_) | Statement::Delete(_) => Err(not_built(statement.verb())),
+            write => self.write(&run, write).await,
         };
         result.map_err(|error| {
             self.state.keep_warnings(run.context.statement, &run.context.warnings.texts());
@@ -153,7 +174,6 @@ impl Session {
 
     /// What everything of one statement carries.
     fn start(&self) -> Run {
-        self.interrupted.store(false, Ordering::Relaxed);
         let statement = self.statements.fetch_add(1, Ordering::Relaxed) + 1;
         let settings = self.settings();
         let timeout = settings.statement_timeout;
@@ -173,7 +193,8 @@ impl Session {
             values_hidden: false.into(),
             exchanges: Mutex::default(),
         });
-        Run { context, settings, started: Instant::now() }
+        let interrupts = Interrupts { all: self.interruptions.clone(), before: self.interruptions.load(Ordering::Relaxed) };
+        Run { context, settings, started: Instant::now(), interrupts }
     }
 
     /// Ends a statement's accounts: what it cost, and its warnings, which `system.session.warnings` keeps.
@@ -186,7 +207,7 @@ impl Session {
 
     /// Asks a write under way to start no further call. Reads are stopped by dropping their rows.
     pub fn interrupt(&self) {
-        self.interrupted.store(true, Ordering::Relaxed);
+        self.interruptions.fetch_add(1, Ordering::Relaxed);
     }
 
     /// The settings in force.
@@ -255,9 +276,18 @@ pub(crate) struct Run {
     pub(crate) context: Arc<StatementContext>,
     pub(crate) settings: Settings,
     pub(crate) started: Instant,
+    interrupts: Interrupts,
 }
 
-fn not_built(verb: &str) -> Error {
-    Error::statement(format!("{verb} is not supported yet; nothing was sent"))
-        .hint("EXEC runs a method by its name: SHOW METHODS IN provider.service.resource lists them")
+/// Whether a statement was interrupted since it began.
+#[derive(Debug, Clone)]
+struct Interrupts {
+    all: Arc<AtomicU64>,
+    before: u64,
+}
+
+impl Interrupts {
+    fn happened(&self) -> bool {
+        self.all.load(Ordering::Relaxed) != self.before
+    }
 }

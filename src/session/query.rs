@@ -13,6 +13,7 @@ use super::engine::text_of;
 use super::{Answer, Rows, Run, Session};
 use crate::error::{Error, Kind, Result};
 use crate::plan::{self, Spelling, StatementContext, rewrite, subject, unwrap};
+use crate::registry::Resource;
 use crate::sql::{self, Statement};
 
 /// A query that is planned, and nothing sent for it.
@@ -21,6 +22,29 @@ pub(super) struct Planned {
     pub(super) logical: LogicalPlan,
     answers: Arc<StatementContext>,
     spelling: Spelling,
+}
+
+/// A table that takes the place of a statement's first relation.
+pub(super) struct Instead {
+    /// Whose columns its names are.
+    pub(super) names: Arc<Resource>,
+    /// Its name in the engine.
+    pub(super) table: ast::ObjectName,
+    /// Where it stands there.
+    pub(super) catalog: (&'static str, Arc<dyn datafusion::catalog::CatalogProvider>),
+}
+
+impl Instead {
+    /// The first relation of FROM becomes this table.
+    fn put_into(&self, statement: &mut DfStatement) {
+        if let DfStatement::Statement(inner) = statement
+            && let ast::Statement::Query(query) = inner.as_mut()
+            && let SetExpr::Select(select) = query.body.as_mut()
+            && let Some(ast::TableFactor::Table { name, .. }) = select.from.first_mut().map(|f| &mut f.relation)
+        {
+            *name = self.table.clone();
+        }
+    }
 }
 
 impl Session {
@@ -65,20 +89,39 @@ impl Session {
     }
 
     /// Resolves names and plans. Sends nothing.
-    pub(super) async fn plan(&self, run: &Run, mut statement: DfStatement) -> Result<Planned> {
-        let (spelling, files) = self.respell(run, &mut statement)?;
+    pub(super) async fn plan(&self, run: &Run, statement: DfStatement) -> Result<Planned> {
+        self.plan_with(run, statement, None).await
+    }
+
+    /// The same, the first relation of the statement replaced by a table that only it sees.
+    pub(super) async fn plan_with(
+        &self,
+        run: &Run,
+        mut statement: DfStatement,
+        instead: Option<Instead>,
+    ) -> Result<Planned> {
+        let (spelling, files) = self.respell(run, &mut statement, instead.as_ref())?;
+        instead.iter().for_each(|instead| instead.put_into(&mut statement));
         let context = self.engine.context(run, Arc::new(spelling.shown.clone()), files)?;
+        if let Some(Instead { catalog: (name, catalog), .. }) = instead {
+            context.register_catalog(name, catalog);
+        }
         let planned = context.state().statement_to_plan(statement).await;
         let logical = planned.map_err(|e| located(e, &spelling))?;
         Ok(Planned { context, logical, answers: run.context.clone(), spelling })
     }
 
     /// Resolves tables and columns of a statement; tells whether it may read files by name.
-    fn respell(&self, run: &Run, statement: &mut DfStatement) -> Result<(Spelling, bool)> {
+    fn respell(
+        &self,
+        run: &Run,
+        statement: &mut DfStatement,
+        instead: Option<&Instead>,
+    ) -> Result<(Spelling, bool)> {
         let (spelling, files) = match statement {
-            DfStatement::Statement(inner) => self.respell_node(inner.as_mut())?,
+            DfStatement::Statement(inner) => self.respell_node(inner.as_mut(), instead)?,
             DfStatement::CopyTo(copy) => match &mut copy.source {
-                CopyToSource::Query(query) => self.respell_node(query.as_mut())?,
+                CopyToSource::Query(query) => self.respell_node(query.as_mut(), None)?,
                 CopyToSource::Relation(name) => {
                     let parts = plan::idents(name);
                     let _ = self.with_names(|names| names.resource(&parts))?;
@@ -96,10 +139,16 @@ impl Session {
         Ok((spelling, files))
     }
 
-    fn respell_node<T: ast::VisitMut + ast::Visit>(&self, node: &mut T) -> Result<(Spelling, bool)> {
+    fn respell_node<T: ast::VisitMut + ast::Visit>(
+        &self,
+        node: &mut T,
+        instead: Option<&Instead>,
+    ) -> Result<(Spelling, bool)> {
         plan::respell_from(node);
-        let found = self.with_names(|names| names.resolve(node))?;
-        Ok((rewrite(node, &found.resources), found.files))
+        let mut found = self.with_names(|names| names.resolve(node))?;
+        found.resources.extend(instead.map(|i| i.names.clone()));
+        let spelling = rewrite(node, &found.resources);
+        Ok((spelling, found.files))
     }
 
     /// CREATE, DROP and COPY. COPY reads and writes files; the rest changes the session's own tables.

@@ -20,6 +20,26 @@ pub struct Settings {
     pub statement_timeout: Duration,
     /// How long to wait before the first repetition of a request.
     pub retry_delay: Duration,
+    /// No write is sent.
+    pub read_only: bool,
+    /// Writes are shown in place of being sent.
+    pub dry_run: Option<DryRun>,
+    /// UPDATE, REPLACE and DELETE may come without a condition.
+    pub allow_unfiltered: bool,
+    /// How many things a statement may change.
+    pub max_affected: u64,
+    /// A destructive write is put to whoever sits at the terminal.
+    pub confirm: bool,
+    /// What the failure of one row means for the others.
+    pub on_error: OnError,
+    /// How many rows may fail before the rest is not sent.
+    pub max_failures: Option<MaxFailures>,
+    /// How many requests of a write travel at the same time.
+    pub write_concurrency: usize,
+    /// How long a statement waits for its effect to settle; zero: not at all.
+    pub wait: Duration,
+    /// Every write is journalled, not only those of several rows.
+    pub journal: bool,
     /// Defaults of parameters by `provider.parameter` or `provider.service.parameter`.
     pub defaults: BTreeMap<String, String>,
     /// Settings of the engine (`datafusion.*`).
@@ -33,6 +53,16 @@ impl Default for Settings {
             max_requests: 1000,
             statement_timeout: Duration::ZERO,
             retry_delay: Policy::default().base,
+            read_only: false,
+            dry_run: None,
+            allow_unfiltered: false,
+            max_affected: 100,
+            confirm: true,
+            on_error: OnError::Stop,
+            max_failures: None,
+            write_concurrency: 4,
+            wait: Duration::ZERO,
+            journal: false,
             defaults: BTreeMap::new(),
             engine: BTreeMap::new(),
         }
@@ -40,12 +70,103 @@ impl Default for Settings {
 }
 
 /// Name, and what it means.
-const KNOWN: [(&str, &str); 4] = [
+const KNOWN: [(&str, &str); 14] = [
     ("strict", "a list that may be cut is an error instead of a warning (true or false)"),
     ("max_requests", "the most requests a statement may send"),
     ("statement_timeout", "seconds a statement may take; 0: as long as it likes"),
     ("retry_delay", "seconds to wait before a request is first repeated; the wait doubles each time"),
+    ("read_only", "no write is sent (on or off); --read-only cannot be taken back"),
+    ("dry_run", "writes are shown in place of being sent: off, text, curl or json"),
+    ("allow_unfiltered", "UPDATE, REPLACE and DELETE may come without a condition (on or off)"),
+    ("max_affected", "the most things that UPDATE, REPLACE, DELETE or EXEC .. FROM may change"),
+    ("confirm", "at a terminal, ask before a destructive write (on or off)"),
+    ("on_error", "when a row of a write fails: stop, or continue with the others"),
+    ("max_failures", "with on_error = continue: how many rows may fail, as a count or a percentage; off: any number"),
+    ("write_concurrency", "how many requests of a write travel at the same time"),
+    ("wait", "how long a statement waits for its effect to settle, such as 60s; 0: not at all"),
+    ("journal", "journal every write, also those of one row (on or off)"),
 ];
+
+/// How a write is shown in place of being sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DryRun {
+    /// Verb, URL and body.
+    Text,
+    /// A command line.
+    Curl,
+    /// An object a request.
+    Json,
+}
+
+/// What the failure of one row means for those that were not sent yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnError {
+    /// They stay unsent.
+    Stop,
+    /// They are sent.
+    Continue,
+}
+
+/// How many rows may fail.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum MaxFailures {
+    /// So many.
+    Count(usize),
+    /// So many of a hundred.
+    Percent(f64),
+}
+
+impl MaxFailures {
+    /// Whether `failures` of `all` rows are more than may fail.
+    pub(super) fn passed(self, failures: usize, all: usize) -> bool {
+        match self {
+            MaxFailures::Count(most) => failures > most,
+            #[expect(clippy::cast_precision_loss, reason = "rows are counted far below 2^52")]
+            MaxFailures::Percent(most) => failures as f64 * 100.0 > most * all as f64,
+        }
+    }
+}
+
+/// A length of time: seconds, or a number with `ms`, `s`, `m` or `h` behind it.
+fn duration(text: &str) -> Option<Duration> {
+    let text = text.trim();
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let scale = match text[digits.len()..].to_ascii_lowercase().as_str() {
+        "" | "s" | "sec" | "seconds" => 1.0,
+        "ms" => 0.001,
+        "m" | "min" | "minutes" => 60.0,
+        "h" | "hours" => 3600.0,
+        _ => return None,
+    };
+    let seconds: f64 = digits.trim().parse().ok()?;
+    Duration::try_from_secs_f64(seconds * scale).ok()
+}
+
+/// The most requests of a write at the same time.
+const MOST_AT_ONCE: usize = 64;
+
+/// Some(None): any number.
+#[expect(clippy::option_option, reason = "the outer one is a value that is none")]
+fn failures(text: &str) -> Option<Option<MaxFailures>> {
+    if flag(text) == Some(false) && text != "0" {
+        return Some(None);
+    }
+    match text.strip_suffix('%') {
+        Some(percent) => {
+            let percent: f64 = percent.trim().parse().ok()?;
+            (0.0..=100.0).contains(&percent).then_some(Some(MaxFailures::Percent(percent)))
+        }
+        None => text.trim().parse().ok().map(|count| Some(MaxFailures::Count(count))),
+    }
+}
+
+fn flag(text: &str) -> Option<bool> {
+    match text.to_lowercase().as_str() {
+        "true" | "on" | "yes" | "1" => Some(true),
+        "false" | "off" | "no" | "0" => Some(false),
+        _ => None,
+    }
+}
 
 impl Settings {
     /// How requests are repeated.
@@ -54,31 +175,79 @@ impl Settings {
     }
 
     fn get(&self, name: &str) -> Option<String> {
+        let seconds = |duration: &Duration| duration.as_secs_f64().to_string();
+        let switch = |flag: bool| (if flag { "on" } else { "off" }).to_owned();
         Some(match name {
             "strict" => self.strict.to_string(),
             "max_requests" => self.max_requests.to_string(),
-            "statement_timeout" => self.statement_timeout.as_secs_f64().to_string(),
-            "retry_delay" => self.retry_delay.as_secs_f64().to_string(),
+            "statement_timeout" => seconds(&self.statement_timeout),
+            "retry_delay" => seconds(&self.retry_delay),
+            "read_only" => switch(self.read_only),
+            "dry_run" => match self.dry_run {
+                None => "off".to_owned(),
+                Some(DryRun::Text) => "text".to_owned(),
+                Some(DryRun::Curl) => "curl".to_owned(),
+                Some(DryRun::Json) => "json".to_owned(),
+            },
+            "allow_unfiltered" => switch(self.allow_unfiltered),
+            "max_affected" => self.max_affected.to_string(),
+            "confirm" => switch(self.confirm),
+            "on_error" => (if self.on_error == OnError::Stop { "stop" } else { "continue" }).to_owned(),
+            "max_failures" => match self.max_failures {
+                None => "off".to_owned(),
+                Some(MaxFailures::Count(count)) => count.to_string(),
+                Some(MaxFailures::Percent(percent)) => format!("{percent}%"),
+            },
+            "write_concurrency" => self.write_concurrency.to_string(),
+            "wait" => seconds(&self.wait),
+            "journal" => switch(self.journal),
             _ => return None,
         })
     }
 
-    fn put(&mut self, name: &str, value: &str) -> Result<()> {
+    /// Changes a setting by its name.
+    ///
+    /// # Errors
+    /// When the value does not fit.
+    pub fn put(&mut self, name: &str, value: &str) -> Result<()> {
         let wrong = |what: &str| Error::statement(format!("{name} = '{value}' is not {what}"));
+        let switch = || flag(value).ok_or_else(|| wrong("on or off"));
+        let time = || duration(value).ok_or_else(|| wrong("a length of time, such as 60 or '60s'"));
         match name {
-            "strict" => {
-                self.strict = match value.to_lowercase().as_str() {
-                    "true" | "on" | "1" => true,
-                    "false" | "off" | "0" => false,
-                    _ => return Err(wrong("true or false")),
+            "strict" => self.strict = flag(value).ok_or_else(|| wrong("true or false"))?,
+            "max_requests" => self.max_requests = value.parse().map_err(|_| wrong("a whole number"))?,
+            "statement_timeout" => self.statement_timeout = time()?,
+            "retry_delay" => self.retry_delay = time()?,
+            "read_only" => self.read_only = switch()?,
+            "dry_run" => {
+                self.dry_run = match value.to_lowercase().as_str() {
+                    "curl" => Some(DryRun::Curl),
+                    "json" => Some(DryRun::Json),
+                    "text" => Some(DryRun::Text),
+                    _ => match flag(value) {
+                        Some(on) => on.then_some(DryRun::Text),
+                        None => return Err(wrong("off, text, curl or json")),
+                    },
                 }
             }
-            "max_requests" => self.max_requests = value.parse().map_err(|_| wrong("a whole number"))?,
-            _ => {
-                let seconds: f64 = value.parse().map_err(|_| wrong("a number of seconds"))?;
-                let duration = Duration::try_from_secs_f64(seconds).map_err(|_| wrong("a number of seconds"))?;
-                *(if name == "retry_delay" { &mut self.retry_delay } else { &mut self.statement_timeout }) = duration;
+            "allow_unfiltered" => self.allow_unfiltered = switch()?,
+            "max_affected" => self.max_affected = value.parse().map_err(|_| wrong("a whole number"))?,
+            "confirm" => self.confirm = switch()?,
+            "on_error" => {
+                self.on_error = match value.to_lowercase().as_str() {
+                    "stop" => OnError::Stop,
+                    "continue" => OnError::Continue,
+                    _ => return Err(wrong("stop or continue")),
+                }
             }
+            "max_failures" => self.max_failures = failures(value).ok_or_else(|| wrong("a count, '5%' or off"))?,
+            "write_concurrency" => {
+                let most = value.parse().ok().filter(|n| (1..=MOST_AT_ONCE).contains(n));
+                self.write_concurrency = most.ok_or_else(|| wrong("a number from 1 to 64"))?;
+            }
+            "wait" => self.wait = time()?,
+            "journal" => self.journal = switch()?,
+            _ => return Err(Error::statement(format!("there is no setting `{name}`"))),
         }
         Ok(())
     }
@@ -111,7 +280,10 @@ impl Session {
         let full = self.setting_name(name)?;
         let mut settings = self.settings();
         match &full {
-            Name::Known(name) => settings.put(name, &text)?,
+            Name::Known(name) => {
+                settings.put(name, &text)?;
+                self.check_sealed(&settings)?;
+            }
             Name::Engine(name) => {
                 self.engine.check_option(name, &text)?;
                 settings.engine.insert(name.clone(), text);
@@ -128,12 +300,23 @@ impl Session {
         let full = self.setting_name(name)?;
         let mut settings = self.settings();
         match &full {
-            Name::Known(name) => settings.put(name, &Settings::default().get(name).unwrap_or_default())?,
+            Name::Known(name) => {
+                settings.put(name, &Settings::default().get(name).unwrap_or_default())?;
+                self.check_sealed(&settings)?;
+            }
             Name::Engine(name) => drop(settings.engine.remove(name)),
             Name::Parameter(name) => drop(settings.defaults.remove(name)),
         }
         *self.state.settings.write().unwrap_or_else(std::sync::PoisonError::into_inner) = settings;
         Ok(Answer::done(run, format!("{full} is back to its default")))
+    }
+
+    /// A session that began read-only stays so: a script must not take back what its caller asked for.
+    fn check_sealed(&self, settings: &Settings) -> Result<()> {
+        if settings.read_only || !self.sealed {
+            return Ok(());
+        }
+        Err(Error::statement("this session began read-only, and stays so").hint("run it without --read-only"))
     }
 
     /// The value of a setting, for SHOW.

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::error::{Error, Kind, Result};
 use crate::output::Format;
+use crate::session::Settings;
 
 /// SQL for HTTP APIs.
 #[derive(Debug, Parser)]
@@ -78,19 +80,69 @@ pub struct Common {
     /// Seconds a statement may take
     #[arg(long, value_name = "SECONDS", value_parser = seconds, global = true)]
     pub timeout: Option<std::time::Duration>,
+    /// Refuse every write, whatever the script sets
+    #[arg(long, global = true)]
+    pub read_only: bool,
+    /// Show writes in place of sending them, as text, curl or json; reads are run
+    #[arg(long, value_name = "FORM", num_args = 0..=1, require_equals = true, default_missing_value = "text", global = true)]
+    pub dry_run: Option<String>,
+    /// The most things that UPDATE, REPLACE, DELETE or EXEC .. FROM may change
+    #[arg(long, value_name = "N", global = true)]
+    pub max_affected: Option<u64>,
+    /// When a row of a write fails: stop, or continue with the others
+    #[arg(long, value_name = "WHAT", global = true)]
+    pub on_error: Option<String>,
+    /// With --on-error continue: how many rows may fail, as a count or a percentage
+    #[arg(long, value_name = "N", global = true)]
+    pub max_failures: Option<String>,
+    /// How many requests of a write travel at the same time
+    #[arg(long, value_name = "N", global = true)]
+    pub write_concurrency: Option<usize>,
+    /// Write what became of each row of a write to a file, one JSON object a line
+    #[arg(long, value_name = "FILE", global = true)]
+    pub outcomes: Option<PathBuf>,
+    /// Journal every write, also those of one row
+    #[arg(long, global = true)]
+    pub journal: bool,
     /// List the requests of each statement
     #[arg(short, long, global = true)]
     pub verbose: bool,
 }
 
-fn format(text: &str) -> Result<Format, String> {
+impl Common {
+    /// The settings that the options ask for.
+    ///
+    /// # Errors
+    /// When a value does not fit.
+    pub fn settings(&self) -> Result<Settings> {
+        let mut settings = Settings { strict: self.strict, read_only: self.read_only, ..Settings::default() };
+        settings.journal = self.journal;
+        settings.max_requests = self.max_requests.unwrap_or(settings.max_requests);
+        settings.max_affected = self.max_affected.unwrap_or(settings.max_affected);
+        settings.statement_timeout = self.timeout.unwrap_or(settings.statement_timeout);
+        let texts = [
+            ("dry_run", self.dry_run.clone()),
+            ("on_error", self.on_error.clone()),
+            ("max_failures", self.max_failures.clone()),
+            ("write_concurrency", self.write_concurrency.map(|n| n.to_string())),
+        ];
+        for (name, value) in texts.into_iter().filter_map(|(name, value)| Some((name, value?))) {
+            settings.put(name, &value).map_err(|error| {
+                Error::new(Kind::Usage, error.message().replace(name, &format!("--{}", name.replace('_', "-"))))
+            })?;
+        }
+        Ok(settings)
+    }
+}
+
+fn format(text: &str) -> std::result::Result<Format, String> {
     text.parse().map_err(|e: crate::error::Error| match e.hint_text() {
         Some(hint) => format!("{}; {hint}", e.message()),
         None => e.message().to_owned(),
     })
 }
 
-fn seconds(text: &str) -> Result<std::time::Duration, String> {
+fn seconds(text: &str) -> std::result::Result<std::time::Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
     std::time::Duration::try_from_secs_f64(seconds).map_err(|_| "not a number of seconds".to_owned())
 }

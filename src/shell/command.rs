@@ -3,19 +3,19 @@
 use std::io::{Read, Write};
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Parser;
 
 use super::args::{Command, Common, Exec, Surroundings, Typed};
-use super::repl;
+use super::{outcomes, repl};
 use super::report::Report;
 use super::script::{Goes, Runner};
 use crate::error::{Error, Kind, Result};
 use crate::output::{Format, Options, Target};
 use crate::sandbox::{self, Sandbox};
 use crate::secret::Redactor;
-use crate::session::Notices;
-use crate::session::{Session, SessionOptions, Settings};
+use crate::session::{Confirm, Notices, Session, SessionOptions};
 
 /// A failing statement in the middle of a panic message could show what must not be shown: weir tells of panics itself.
 fn quiet_panics(verbose: bool) {
@@ -60,7 +60,11 @@ fn failed(error: &Error) -> ExitCode {
 }
 
 /// A session, and the sandbox behind it when one was asked for.
-async fn open(common: &Common, around: &Surroundings) -> Result<(Session, Option<Sandbox>)> {
+async fn open(
+    common: &Common,
+    around: &Surroundings,
+    confirm: Option<Confirm>,
+) -> Result<(Session, Option<Sandbox>)> {
     let mut variables = around.variables.clone();
     let sandbox = match common.sandbox {
         true => Some(start_sandbox(0).await?),
@@ -69,13 +73,15 @@ async fn open(common: &Common, around: &Surroundings) -> Result<(Session, Option
     for (name, value) in sandbox.iter().flat_map(Sandbox::environment) {
         variables.insert(name.to_owned(), value);
     }
-    let mut settings = Settings { strict: common.strict, ..Settings::default() };
-    settings.max_requests = common.max_requests.unwrap_or(settings.max_requests);
-    settings.statement_timeout = common.timeout.unwrap_or(settings.statement_timeout);
+    let settings = common.settings()?;
+    let observer = match &common.outcomes {
+        Some(path) => outcomes::to(path)?,
+        None => SessionOptions::default().observer,
+    };
     let notices = Notices::new(|text| {
         let _ = writeln!(std::io::stderr(), "note: {text}");
     });
-    let options = SessionOptions { registries: common.registry.clone(), variables, settings, notices };
+    let options = SessionOptions { registries: common.registry.clone(), variables, settings, notices, confirm, observer };
     Ok((Session::new(options)?, sandbox))
 }
 
@@ -109,7 +115,7 @@ fn runner<'a>(session: &'a Session, common: &Common, width: Option<usize>) -> Ru
 
 async fn run_exec(exec: &Exec, common: &Common, around: &Surroundings) -> Result<()> {
     let texts = texts(exec)?;
-    let (session, _sandbox) = open(common, around).await?;
+    let (session, _sandbox) = open(common, around, None).await?;
     let mut runner = runner(&session, common, around.width);
     if common.sandbox {
         runner
@@ -167,7 +173,8 @@ fn read(path: &Path) -> Result<String> {
 }
 
 fn run_shell(runtime: &tokio::runtime::Runtime, common: &Common, around: &Surroundings) -> Result<()> {
-    let (session, _sandbox) = runtime.block_on(open(common, around))?;
+    let confirm: Option<Confirm> = around.stdin_is_terminal.then(|| Arc::new(super::confirm::ask) as Confirm);
+    let (session, _sandbox) = runtime.block_on(open(common, around, confirm))?;
     let mut runner = runner(&session, common, around.width);
     runner.timing = true;
     if common.output == Format::Table && around.width.is_some() {

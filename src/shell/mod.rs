@@ -3,7 +3,9 @@
 
 mod args;
 mod command;
+mod confirm;
 mod history;
+mod outcomes;
 mod repl;
 mod report;
 mod script;

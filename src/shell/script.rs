@@ -59,7 +59,7 @@ impl Runner<'_> {
 
     /// Runs one statement. Ctrl-C drops a read; a write starts no further call and ends by itself.
     async fn statement(&self, statement: Statement, to: &mut dyn Write) -> Result<Goes> {
-        let writes = matches!(statement, Statement::Insert(_) | Statement::Exec(_));
+        let writes = statement.is_write();
         let run = AssertUnwindSafe(self.run(statement, to)).catch_unwind();
         tokio::pin!(run);
         let mut presses = 0;

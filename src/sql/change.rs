@@ -11,14 +11,20 @@ use sqlparser::keywords::Keyword;
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Token, Word};
 
+/// StackQL's word for waiting until the effect is there.
+const AWAIT: &str = "AWAIT";
+
 /// INSERT, UPDATE or DELETE; the cursor stands on that word.
 pub(super) fn change(cursor: &Cursor<'_>) -> Result<Statement> {
     let statement = dialect::all(cursor.rest(), THE_END, Parser::parse_statement)?;
     refuse::writes_within(&statement).map_err(|error| error.at(dialect::place(cursor.location())))?;
+    let awaits = cursor.has_directive(AWAIT);
     match statement {
-        ast::Statement::Insert(statement) => insert(statement).map(Statement::Insert),
-        ast::Statement::Update(statement) => update(statement, "UPDATE").map(Statement::Update),
-        ast::Statement::Delete(statement) => delete(statement).map(Statement::Delete),
+        ast::Statement::Insert(statement) => insert(statement).map(|i| Statement::Insert(Insert { awaits, ..i })),
+        ast::Statement::Update(statement) => {
+            update(statement, "UPDATE").map(|c| Statement::Update(Change { awaits, ..c }))
+        }
+        ast::Statement::Delete(statement) => delete(statement).map(|d| Statement::Delete(Delete { awaits, ..d })),
         _ => Err(cursor.error("this form of the statement is not there")),
     }
     .map_err(|error| error.at(dialect::place(cursor.location())))
@@ -42,7 +48,10 @@ pub(super) fn replace(cursor: &Cursor<'_>) -> Result<Statement> {
     let located = |error: Error| error.at(dialect::place(cursor.location()));
     refuse::writes_within(&statement).map_err(located)?;
     match statement {
-        ast::Statement::Update(statement) => update(statement, "REPLACE").map(Statement::Replace).map_err(located),
+        ast::Statement::Update(statement) => {
+            let awaits = cursor.has_directive(AWAIT);
+            update(statement, "REPLACE").map(|c| Statement::Replace(Change { awaits, ..c })).map_err(located)
+        }
         _ => Err(cursor.error("this form of the statement is not there")),
     }
 }
@@ -69,6 +78,7 @@ fn insert(statement: ast::Insert) -> Result<Insert> {
         columns,
         source: statement.source,
         returning: statement.returning,
+        awaits: false,
     })
 }
 
@@ -93,7 +103,8 @@ fn update(statement: ast::Update, verb: &str) -> Result<Change> {
             return Err(Error::statement("FROM stands after SET").hint(format!("{verb} t SET .. FROM .. WHERE ..")));
         }
     };
-    Ok(Change { table, alias, assignments, from, selection: statement.selection, returning: statement.returning })
+    let (selection, returning) = (statement.selection, statement.returning);
+    Ok(Change { table, alias, assignments, from, selection, returning, awaits: false })
 }
 
 fn delete(statement: ast::Delete) -> Result<Delete> {
@@ -107,7 +118,8 @@ fn delete(statement: ast::Delete) -> Result<Delete> {
     }
     let (table, alias) = target(from.pop().ok_or_else(several)?, "DELETE")?;
     let using = statement.using.unwrap_or_default();
-    Ok(Delete { table, alias, using, selection: statement.selection, returning: statement.returning })
+    let (selection, returning) = (statement.selection, statement.returning);
+    Ok(Delete { table, alias, using, selection, returning, awaits: false })
 }
 
 /// The one table that is written to.
@@ -185,6 +197,7 @@ mod tests {
             assert_eq!(set, ["x=y + 1", "\"Z\"=NULL"]);
             assert_eq!((change.from.len(), change.returning.map(|r| r.len())), (1, Some(1)));
             assert_eq!(change.selection.map(|s| s.to_string()).as_deref(), Some("t.id = o.id"));
+            assert_eq!(change.awaits, !replaces);
         }
     }
 

@@ -3,24 +3,42 @@
 //! then is each value parsed. It must not know which methods there are.
 
 use super::cursor::{Cursor, THE_END, bare};
+use super::dialect;
 use super::statement::{Argument, Exec};
 use crate::error::{Error, Result};
-use sqlparser::ast::Expr;
-use sqlparser::tokenizer::Token;
+use sqlparser::ast::{Expr, Query};
+use sqlparser::parser::Parser;
+use sqlparser::tokenizer::{Span, Token, TokenWithSpan, Word};
 
 /// The word before the name has been read.
 pub(super) fn exec(cursor: &mut Cursor<'_>) -> Result<Exec> {
     let method = cursor.name("the method's name", 4)?;
-    let mut exec = Exec { method, arguments: Vec::new(), json: None };
+    let awaits = cursor.has_directive("AWAIT");
+    let mut exec = Exec { method, arguments: Vec::new(), json: None, source: None, awaits };
     if cursor.peek(0) == Some(&Token::LParen) {
         return Err(cursor.expected("@name = value").hint("arguments are named: EXEC p.s.r.m @a = 'x', @b = 'y'"));
     }
     while !cursor.rest().is_empty() {
+        if cursor.is_word("FROM") {
+            exec.source = Some(source(cursor)?);
+            break;
+        }
         argument(cursor, &mut exec)?;
         // Commas are optional, and one may end the list: documentation often hides them in comments.
         cursor.take(&Token::Comma);
     }
     Ok(exec)
+}
+
+/// `FROM ..` to the end, as the query `SELECT * FROM ..`.
+fn source(cursor: &Cursor<'_>) -> Result<Box<Query>> {
+    let from = cursor.rest();
+    let span = from.first().map_or(Span::empty(), |t| t.span);
+    let select = [Token::make_keyword("SELECT"), Token::Mul].map(|token| TokenWithSpan { token, span });
+    let tokens: Vec<TokenWithSpan> = select.into_iter().chain(from.iter().cloned()).collect();
+    dialect::all(&tokens, THE_END, Parser::parse_query).map_err(|error| {
+        error.hint("after the arguments stands FROM (SELECT ..), or FROM table WHERE ..: one call for each row")
+    })
 }
 
 fn argument(cursor: &mut Cursor<'_>, exec: &mut Exec) -> Result<()> {
@@ -72,12 +90,22 @@ fn value_length(cursor: &Cursor<'_>) -> usize {
             Token::LParen | Token::LBracket | Token::LBrace => depth += 1,
             Token::RParen | Token::RBracket | Token::RBrace => depth = depth.saturating_sub(1),
             Token::Comma if depth == 0 => return at,
+            Token::Word(word) if depth == 0 && at > 0 && is_from(word) && !after_distinct(cursor, at) => return at,
             Token::AtSign if depth == 0 && begins_argument(cursor, at) => return at,
             Token::AtAt if depth == 0 && cursor.peek(at + 1).and_then(bare).is_some() => return at,
             _ => {}
         }
     }
     cursor.rest().len()
+}
+
+fn is_from(word: &Word) -> bool {
+    word.quote_style.is_none() && word.value.eq_ignore_ascii_case("FROM")
+}
+
+/// `a IS DISTINCT FROM b` is one expression.
+fn after_distinct(cursor: &Cursor<'_>, at: usize) -> bool {
+    cursor.peek(at - 1).and_then(bare).is_some_and(|word| word.eq_ignore_ascii_case("DISTINCT"))
 }
 
 fn begins_argument(cursor: &Cursor<'_>, at: usize) -> bool {
@@ -123,6 +151,17 @@ mod tests {
         }
         let text = "EXEC a.b /* one */ @p = 'x' @\"q r\" = 'y'";
         assert_eq!(arguments(text), ["p='x'", "\"q r\"='y'"]);
+    }
+
+    #[test]
+    fn from_begins_the_rows_of_many_calls() {
+        let read = exec("EXEC a.b @x = upper(name), @y = a IS DISTINCT FROM b FROM (SELECT uid FROM t) AS q WHERE uid <> 'z'");
+        assert_eq!(read.arguments.len(), 2);
+        let source = read.source.map(|q| q.to_string());
+        assert_eq!(source.as_deref(), Some("SELECT * FROM (SELECT uid FROM t) AS q WHERE uid <> 'z'"));
+        assert_eq!(exec("EXEC a.b FROM t").source.map(|q| q.to_string()).as_deref(), Some("SELECT * FROM t"));
+        assert!(exec("EXEC /*+ AWAIT */ a.b @x = 1").awaits && !exec("EXEC a.b @x = 1").awaits);
+        assert!(refused("EXEC a.b FROM (DELETE FROM t RETURNING x)").contains("line 1"));
     }
 
     #[test]

@@ -65,6 +65,7 @@ fn statement(cursor: &mut Cursor<'_>) -> Result<Statement> {
         "EXEC" => {
             let exec = exec::exec(cursor)?;
             exec.arguments.iter().map(|a| &a.value).chain(&exec.json).try_for_each(refuse::writes_within)?;
+            exec.source.iter().try_for_each(refuse::writes_within)?;
             Ok(Statement::Exec(exec))
         }
         "SHOW" => show::show(cursor).map(Statement::Show),

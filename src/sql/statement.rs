@@ -52,6 +52,18 @@ pub enum Statement {
 }
 
 impl Statement {
+    /// Whether it is a write: a request that changes something, or may.
+    pub fn is_write(&self) -> bool {
+        matches!(
+            self,
+            Statement::Insert(_)
+                | Statement::Update(_)
+                | Statement::Replace(_)
+                | Statement::Delete(_)
+                | Statement::Exec(_)
+        )
+    }
+
     /// The keyword that the statement begins with, for messages and the journal.
     pub fn verb(&self) -> &'static str {
         match self {
@@ -90,6 +102,8 @@ pub struct Insert {
     pub source: Option<Box<ast::Query>>,
     /// What to show of the answers.
     pub returning: Option<Vec<ast::SelectItem>>,
+    /// `/*+ AWAIT */`: the statement ends when its effect has settled.
+    pub awaits: bool,
 }
 
 /// UPDATE or REPLACE table SET .. FROM .. WHERE .. RETURNING ..
@@ -107,6 +121,8 @@ pub struct Change {
     pub selection: Option<Expr>,
     /// What to show of the answers.
     pub returning: Option<Vec<ast::SelectItem>>,
+    /// `/*+ AWAIT */`: the statement ends when its effect has settled.
+    pub awaits: bool,
 }
 
 /// DELETE FROM table USING .. WHERE .. RETURNING ..
@@ -122,9 +138,11 @@ pub struct Delete {
     pub selection: Option<Expr>,
     /// What to show of the answers.
     pub returning: Option<Vec<ast::SelectItem>>,
+    /// `/*+ AWAIT */`: the statement ends when its effect has settled.
+    pub awaits: bool,
 }
 
-/// EXEC method @name = value, .. @@json = value
+/// EXEC method @name = value, .. @@json = value FROM ..
 #[derive(Debug, Clone, PartialEq)]
 pub struct Exec {
     /// The method's name, one to four parts.
@@ -133,6 +151,10 @@ pub struct Exec {
     pub arguments: Vec<Argument>,
     /// The whole body, as JSON text.
     pub json: Option<Expr>,
+    /// `FROM ..`: one call for each of its rows; as `SELECT * FROM ..`.
+    pub source: Option<Box<ast::Query>>,
+    /// `/*+ AWAIT */`: the statement ends when its effect has settled.
+    pub awaits: bool,
 }
 
 /// One `@name = value`.

@@ -16,10 +16,11 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, Distribution, ExecutionPlan, Partitioning, PlanProperties, SortOrderPushdownResult,
 };
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt};
 use serde_json::Value;
 
 use super::fetch::Fetch;
+use super::given;
 use super::keys::{KeySource, keyed};
 use super::pages::{Cost, Pages};
 use crate::error::{Error, Kind};
@@ -54,7 +55,7 @@ impl FetchExec {
         context: &StatementContext,
     ) -> crate::error::Result<Self> {
         let (needed, left) = (fetch.sets.len() as u64, context.budget.left());
-        if needed > left {
+        if needed > left && !fetch.given {
             return Err(Error::new(
                 Kind::Network,
                 format!(
@@ -66,7 +67,7 @@ impl FetchExec {
         }
         let base_url = context.base_url(&fetch.resource.provider)?;
         let mut requests = Vec::with_capacity(fetch.sets.len());
-        for (set, _) in &fetch.sets {
+        for (set, _) in fetch.sets.iter().filter(|_| !fetch.given) {
             let page = Pager::new(&fetch.paging(), fetch.wanted(limit)).first();
             let mut call = fetch.call(set).with_page(page);
             // A key that is not known yet is shown by its parameter's name.
@@ -166,7 +167,7 @@ impl FetchExec {
 #[must_use]
 pub fn reads_twice(plan: &Arc<dyn ExecutionPlan>) -> bool {
     fn gather(plan: &Arc<dyn ExecutionPlan>, seen: &mut Vec<(String, String)>) -> bool {
-        if let Some(fetch) = plan.downcast_ref::<FetchExec>() {
+        if let Some(fetch) = plan.downcast_ref::<FetchExec>().filter(|f| !f.fetch.given) {
             let name = (fetch.fetch.resource.full_name(), fetch.fetch.method.name.clone());
             if seen.contains(&name) {
                 return true;
@@ -192,6 +193,7 @@ impl DisplayAs for FetchExec {
         let fetch = &self.fetch;
         write!(f, "FetchExec: {}.{}", fetch.resource.full_name(), fetch.method.name)?;
         match self.requests.as_slice() {
+            [] if fetch.given => write!(f, ", no request: {} from the conditions", fetch.sets.len())?,
             [] => f.write_str(", no request: nothing can match")?,
             [only] => write!(f, ", {only}")?,
             [first, rest @ ..] => write!(f, ", {first} and {} more", rest.len())?,
@@ -288,11 +290,16 @@ impl ExecutionPlan for FetchExec {
                 Some(keys) => Arc::new(keyed(&fetch, &keys, &context, task).await.map_err(wrap)?),
                 None => fetch,
             };
+            if fetch.given {
+                let rows = given::rows(&fetch).map_err(wrap)?;
+                let rows = rows.slice(0, limit.unwrap_or(usize::MAX).min(rows.num_rows()));
+                return Ok(futures::stream::once(async { Ok(rows) }).boxed());
+            }
             let pages = Pages::new(fetch, limit, context).map_err(wrap)?.counted(cost);
             Ok::<_, DataFusionError>(futures::stream::try_unfold(pages, |mut pages| async {
                 let batch = pages.next().await.map_err(wrap)?;
                 Ok(batch.map(|batch| (batch, pages)))
-            }))
+            }).boxed())
         };
         let stream = futures::stream::once(begin).try_flatten();
         Ok(Box::pin(RecordBatchStreamAdapter::new(self.output_schema(), stream)))

@@ -26,6 +26,8 @@ pub struct Fetch {
     pub predicates: Vec<Arc<dyn PhysicalExpr>>,
     /// Every filter with what became of it, for EXPLAIN.
     pub shown_filters: Vec<String>,
+    /// The statement gives the rows itself: nothing is asked for.
+    pub given: bool,
     /// What is asked for, in order, each with a check of its rows.
     pub sets: Vec<(ParameterSet, Option<Arc<dyn PhysicalExpr>>)>,
 }

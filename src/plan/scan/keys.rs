@@ -58,7 +58,7 @@ pub async fn keyed(
         }
     }
     let (needed, left) = ((keys.len() * fetch.sets.len()) as u64, context.budget.left());
-    if needed > left {
+    if needed > left && !fetch.given {
         return Err(Error::new(
             Kind::Network,
             format!(

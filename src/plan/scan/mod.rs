@@ -5,6 +5,7 @@ pub(in crate::plan) mod ask;
 pub(in crate::plan) mod count;
 pub(in crate::plan) mod exec;
 pub(in crate::plan) mod fetch;
+pub(in crate::plan) mod given;
 pub(in crate::plan) mod hydrate;
 pub(in crate::plan) mod keys;
 pub(in crate::plan) mod late;

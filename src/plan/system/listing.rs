@@ -6,6 +6,7 @@ use std::time::UNIX_EPOCH;
 use arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, StringViewArray, TimestampNanosecondArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
+use super::outcome::Outcome;
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::http::RequestLog;
 use crate::registry::{
@@ -111,6 +112,18 @@ pub fn schema(table: &str) -> SchemaRef {
             "taken_ms#",
         ],
         "warnings" => &["statement#", "warning"],
+        "outcomes" => &[
+            "statement#",
+            "row#",
+            "outcome",
+            "request",
+            "status#",
+            "code",
+            "message",
+            "request_id",
+            "attempts#",
+            "taken_ms#",
+        ],
         _ => &["name", "value", "default", "description"],
     };
     let field = |name: &&str| {
@@ -276,6 +289,24 @@ impl Listing {
                 Cell::Count(i64::try_from(r.bytes).ok()),
                 millis(r.waited),
                 millis(r.taken),
+            ]);
+        }
+    }
+
+    pub fn outcomes(&mut self, outcomes: &[Outcome]) {
+        let number = |n: u64| Cell::Count(i64::try_from(n).ok());
+        for outcome in outcomes {
+            self.rows.push(vec![
+                number(outcome.statement),
+                number(outcome.row),
+                outcome.ended.to_string().into(),
+                outcome.request.as_str().into(),
+                Cell::Count(outcome.status.map(i64::from)),
+                outcome.code.clone().into(),
+                outcome.message.clone().into(),
+                outcome.request_id.clone().into(),
+                number(u64::from(outcome.attempts)),
+                Cell::Count(i64::try_from(outcome.taken.as_millis()).ok()),
             ]);
         }
     }

@@ -2,6 +2,7 @@
 //! Rows are made when a table is scanned; a service's document is read only when the filters leave it in.
 
 mod listing;
+mod outcome;
 
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ use crate::plan::errors::wrap;
 use crate::plan::filters::{Term, term};
 use crate::registry::Registry;
 use listing::Listing;
+pub use outcome::{Ended, Outcome};
 
 /// What the session tells its own tables.
 pub trait SessionFacts: std::fmt::Debug + Send + Sync {
@@ -26,6 +28,8 @@ pub trait SessionFacts: std::fmt::Debug + Send + Sync {
     fn log(&self) -> RequestLog;
     /// Number of the statement and text of each warning so far.
     fn warnings(&self) -> Vec<(u64, String)>;
+    /// What became of the rows of writes so far.
+    fn outcomes(&self) -> Vec<Outcome>;
     /// Name, value, default and description of each setting.
     fn settings(&self) -> Vec<[String; 4]>;
 }
@@ -47,7 +51,7 @@ impl SystemCatalog {
 
 const SCHEMAS: [(&str, &[&str]); 2] = [
     ("registry", &["providers", "services", "resources", "methods", "columns", "parameters"]),
-    ("session", &["requests", "warnings", "settings"]),
+    ("session", &["requests", "warnings", "outcomes", "settings"]),
 ];
 
 impl CatalogProvider for SystemCatalog {
@@ -97,6 +101,7 @@ impl SystemTable {
         match self.name {
             "requests" => listing.requests(&facts.log()),
             "warnings" => listing.warnings(&facts.warnings()),
+            "outcomes" => listing.outcomes(&facts.outcomes()),
             "settings" => listing.settings(&facts.settings()),
             "providers" => listing.providers(&self.catalog.registry),
             "services" => listing.services(&self.catalog.registry, wanted(filters, "provider").as_ref()),

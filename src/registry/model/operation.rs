@@ -1,5 +1,7 @@
 //! A method, one HTTP operation: what it takes and what it gives. Plain data; sends nothing.
 
+use std::time::Duration;
+
 use super::paging::Paging;
 use super::value::{Column, Field, JsonPath, Shape};
 
@@ -29,8 +31,10 @@ pub struct Method {
     pub order: Vec<Order>,
     /// When a 404 means "no rows".
     pub not_found: Option<NotFound>,
-    /// Header that makes a repeated request take effect once.
-    pub idempotency_key: Option<String>,
+    /// What makes a repeated request take effect once.
+    pub idempotency: Option<Idempotency>,
+    /// How to learn what became of it, where the answer comes before the effect.
+    pub settles: Option<Settles>,
     /// The document says that repeating it is safe.
     pub safe_to_retry: bool,
     /// Withdrawn upstream: what the document says of it.
@@ -196,4 +200,29 @@ pub struct Order {
 pub struct NotFound {
     /// Codes in the answer that mean something else all the same (a route that does not exist).
     pub unless_codes: Vec<i64>,
+}
+
+/// A header that makes a repeated request take effect once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Idempotency {
+    /// The header that carries the key.
+    pub header: String,
+    /// How long the API remembers a key; after that the same key takes effect anew. `None`: it does not say.
+    pub valid: Option<Duration>,
+}
+
+/// How to learn what became of a call that is answered before it has taken effect: a method of the resource is asked
+/// for the row, every so often, until its column has one of the values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settles {
+    /// The method to ask: a GET without pages.
+    pub method: String,
+    /// SQL name of the column to look at; [`Resource::row_column`](super::Resource::row_column) finds it.
+    pub column: String,
+    /// Values that mean that it took effect, as text.
+    pub done: Vec<String>,
+    /// Values that mean that it failed, as text.
+    pub failed: Vec<String>,
+    /// The time between two questions.
+    pub every: Duration,
 }

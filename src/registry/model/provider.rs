@@ -56,6 +56,8 @@ pub struct Access {
     pub errors: Vec<ErrorShape>,
     /// Advice for some refusals, first match wins.
     pub hints: Vec<ErrorHint>,
+    /// Header of an answer whose value names the request to the API's support.
+    pub request_id: Option<String>,
 }
 
 /// One way to sign in. The strings are names of environment variables, never secrets.

@@ -130,4 +130,14 @@ impl Resource {
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|c| c.name == name)
     }
+
+    /// The column with this SQL name in the rows that `method` gives: one of its own, or one of the table's that is made
+    /// from what its rows hold.
+    #[must_use]
+    pub fn row_column<'a>(&'a self, method: &'a Method, name: &str) -> Option<&'a Column> {
+        let own = &method.answer.columns;
+        let holds = |key: Option<&String>| key.is_some_and(|key| own.iter().any(|c| c.wire == *key));
+        let made = |column: &&Column| column.paths.iter().any(|path| holds(path.0.first()));
+        own.iter().find(|c| c.name == name).or_else(|| self.column(name).filter(made))
+    }
 }

@@ -27,6 +27,8 @@ pub struct Shape {
     pub fields: Vec<Field>,
     /// What an array holds, where documented.
     pub items: Option<Box<Shape>>,
+    /// What the API takes where nothing is sent, as the document has it. It is not checked against the rules.
+    pub default: Option<serde_json::Value>,
 }
 
 /// Types of values, as SQL sees them.

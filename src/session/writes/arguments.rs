@@ -7,7 +7,7 @@ use arrow::array::RecordBatch;
 use serde_json::{Map, Value};
 use sqlparser::ast::Ident;
 
-use super::Run;
+use crate::session::Run;
 use crate::error::{Error, Kind, Result, counted};
 use crate::http::{Call, Prepared, prepare};
 use crate::plan::folded;
@@ -48,7 +48,10 @@ pub(super) fn check_required(
     let or = variable.map(|v| format!(", or set the environment variable {v}")).unwrap_or_default();
     let whole = format!("{}.{}", resource.full_name(), method.name);
     Err(Error::statement(format!("{whole} needs {}", lacking.join(" and ")))
-        .hint(format!("add @{first} = '...'{or}; DESCRIBE METHOD {whole} lists what it takes")))
+        .hint(match resource.verb_of(&method.name) {
+            Verb::Insert => format!("give {first} a value{or}; SHOW INSERT INTO {} writes a statement to fill in", resource.full_name()),
+            _ => format!("add @{first} = '...'{or}; DESCRIBE METHOD {whole} lists what it takes"),
+        }))
 }
 
 /// The call of one row, every value fitted and the request prepared. `json` is a body given whole.
@@ -187,4 +190,38 @@ fn fitted_body(run: &Run, whole: &str, method: &Method, json: Map<String, Value>
         Value::Object(map) => Ok(map),
         _ => Err(Error::new(Kind::Internal, "@@json is no object")),
     }
+}
+
+/// Values that come from secret columns are masked wherever the request that carries them is shown.
+pub(super) fn learn(run: &Run, rows: &[Vec<Value>], secret: &[bool]) {
+    for (value, _) in rows.iter().flat_map(|row| row.iter().zip(secret)).filter(|(_, secret)| **secret) {
+        value.as_str().into_iter().for_each(|text| run.context.redactor.learn(text));
+    }
+}
+
+/// Puts an error at the column it names.
+pub(super) fn at_column(error: Error, names: &[String], idents: &[Ident]) -> Error {
+    match names.iter().zip(idents).find(|(name, _)| error.message().ends_with(&format!(" {name}"))) {
+        Some((_, ident)) => placed(error, ident),
+        None => error,
+    }
+}
+
+/// An error at the place of a name.
+pub(super) fn placed(error: Error, ident: &Ident) -> Error {
+    match crate::plan::place(ident) {
+        Some(place) => error.at(place),
+        None => error,
+    }
+}
+
+pub(super) fn in_row(error: Error, index: usize, rows: usize) -> Error {
+    if rows == 1 {
+        return error;
+    }
+    let mut told = Error::new(error.kind(), format!("row {}: {}; nothing was sent", index + 1, error.message()));
+    if let Some(hint) = error.hint_text() {
+        told = told.hint(hint);
+    }
+    told
 }

@@ -7,12 +7,13 @@ use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
 use datafusion::catalog::MemTable;
 use serde_json::{Map, Value, json};
-use sqlparser::ast::SelectItem;
+use sqlparser::ast::{Expr, Ident, SelectItem, Visit, VisitMut, Visitor, VisitorMut};
 
-use super::query::select_of;
-use super::{Rows, Run, Session};
+use crate::session::query::select_of;
+use crate::session::{Rows, Run, Session};
 use crate::error::{Error, Kind, Result};
-use crate::registry::{Column, JsonPath, Method, Resource};
+use crate::plan::folded;
+use crate::registry::{Column, JsonPath, Method, Resource, takes};
 use crate::rows::{Decoder, Envelope, schema};
 use crate::sql::{self, Statement};
 
@@ -40,15 +41,83 @@ pub(super) struct Answered {
     pub(super) body: Option<Value>,
 }
 
+/// What a statement returns: what it could name, and what it names.
+pub(super) struct Returning {
+    returnable: Returnable,
+    items: Option<Vec<SelectItem>>,
+}
+
+impl Returning {
+    pub(super) fn of(resource: &Resource, method: &Method, items: Option<Vec<SelectItem>>) -> Returning {
+        Returning { returnable: Returnable::of(resource, method), items }
+    }
+
+    /// Of an EXEC: everything that its answer has.
+    pub(super) fn whole_answer(resource: &Resource, method: &Method) -> Returning {
+        let shown: Vec<&str> = match method.answer.columns.as_slice() {
+            [] => method.answer.envelope.iter().map(|c| c.name.as_str()).collect(),
+            columns => columns.iter().map(|c| c.name.as_str()).collect(),
+        };
+        let item = |name: &&str| SelectItem::UnnamedExpr(Expr::Identifier(Ident::with_quote('"', *name)));
+        let items = (!shown.is_empty()).then(|| shown.iter().map(item).collect());
+        Returning::of(resource, method, items)
+    }
+
+    /// Whether the statement returns rows.
+    pub(super) fn is_asked(&self) -> bool {
+        self.items.is_some()
+    }
+
+    /// Columns of the resource that the statement returns and neither answer nor request of the method has: what a
+    /// thing was before it was deleted.
+    pub(super) fn not_answered(&self, resource: &Resource, method: &Method) -> Vec<String> {
+        let Some(items) = &self.items else { return Vec::new() };
+        let mut named = Named::default();
+        for item in items {
+            let _ = item.visit(&mut named);
+            named.all |= matches!(item, SelectItem::Wildcard(_));
+        }
+        let answered = |c: &&Column| {
+            method.answer.columns.iter().any(|a| a.name == c.name) || takes(method, &c.name).is_some() || c.name == "_raw"
+        };
+        let wanted = |c: &&Column| {
+            named.names.iter().any(|n| *n == c.name || *n == c.wire) || (named.all && !c.hidden && !c.only_by_key)
+        };
+        let old = resource.columns.iter().filter(|c| !answered(c)).filter(wanted);
+        old.map(|c| c.name.clone()).collect()
+    }
+}
+
+/// Names within RETURNING.
+#[derive(Default)]
+struct Named {
+    names: Vec<String>,
+    all: bool,
+}
+
+impl Visitor for Named {
+    type Break = ();
+
+    fn pre_visit_expr(&mut self, expr: &Expr) -> std::ops::ControlFlow<()> {
+        let last = match expr {
+            Expr::Identifier(ident) => Some(ident),
+            Expr::CompoundIdentifier(parts) => parts.last(),
+            _ => None,
+        };
+        self.names.extend(last.into_iter().flat_map(|i| [folded(i), i.value.clone()]));
+        std::ops::ControlFlow::Continue(())
+    }
+}
+
 /// The columns that RETURNING can name after `method`. Those before `visible` are what `*` means.
-pub(super) struct Returnable {
+struct Returnable {
     columns: Vec<Column>,
     visible: usize,
     rows: Vec<JsonPath>,
 }
 
 impl Returnable {
-    pub(super) fn of(resource: &Resource, method: &Method) -> Returnable {
+    fn of(resource: &Resource, method: &Method) -> Returnable {
         let mut columns: Vec<Column> = Vec::new();
         let add = |columns: &mut Vec<Column>, column: &Column, source: Source| {
             if columns.iter().any(|c| c.name == column.name) {
@@ -120,25 +189,21 @@ impl Returnable {
 
 impl Session {
     /// Plans RETURNING over no rows, so that what it cannot have is refused before anything is sent.
-    pub(super) async fn check_returning(
-        &self,
-        run: &Run,
-        returnable: &Returnable,
-        returning: &[SelectItem],
-    ) -> Result<()> {
-        let empty = RecordBatch::new_empty(schema(&returnable.columns));
-        self.project(run, returnable, returning, empty).await.map(drop)
+    pub(super) async fn check_returning(&self, run: &Run, returning: &Returning) -> Result<()> {
+        let Some(items) = &returning.items else { return Ok(()) };
+        let empty = RecordBatch::new_empty(schema(&returning.returnable.columns));
+        self.project(run, &returning.returnable, items, empty).await.map(drop)
     }
 
     /// RETURNING over the answers of the calls that were made, and then `failure`.
     pub(super) async fn return_answers(
         &self,
         run: &Run,
-        returnable: &Returnable,
-        returning: &[SelectItem],
+        returning: &Returning,
         (answers, failure): (&[Answered], Option<Error>),
     ) -> Result<Rows> {
-        let rows = self.project(run, returnable, returning, returnable.batch(answers)?).await?;
+        let (returnable, items) = (&returning.returnable, returning.items.as_deref().unwrap_or_default());
+        let rows = self.project(run, returnable, items, returnable.batch(answers)?).await?;
         let schema = rows.schema().clone();
         let batches = rows.collect().await?;
         let batch = concat_batches(&schema, &batches)
@@ -156,7 +221,7 @@ impl Session {
         let wire = |name: &str| returnable.columns.iter().find(|c| c.wire == name).map(|c| c.name.clone());
         let mut items = returning.to_vec();
         crate::plan::name_items(&mut items);
-        super::mutate::respell_items(&mut items, &wire, &|name| returnable.columns.iter().any(|c| c.name == name));
+        respell_items(&mut items, &wire, &|name| returnable.columns.iter().any(|c| c.name == name));
         let mut query = select_of(items)?;
         let Statement::Query(from) = sql::parse(&format!("SELECT 1 FROM {ANSWERS}"))? else {
             return Err(Error::new(Kind::Internal, "RETURNING has no source"));
@@ -174,7 +239,7 @@ impl Session {
 
 /// `*` means the columns, not the envelope.
 fn exclude_hidden(select: &mut sqlparser::ast::Select, hidden: &[Column]) {
-    use sqlparser::ast::{ExcludeSelectItem, Ident, ObjectName};
+    use sqlparser::ast::{ExcludeSelectItem, ObjectName};
     for item in &mut select.projection {
         if let SelectItem::Wildcard(options) = item
             && options.opt_exclude.is_none()
@@ -183,5 +248,33 @@ fn exclude_hidden(select: &mut sqlparser::ast::Select, hidden: &[Column]) {
             let names = hidden.iter().map(|c| ObjectName::from(vec![Ident::with_quote('"', &c.name)]));
             options.opt_exclude = Some(ExcludeSelectItem::Multiple(names.collect()));
         }
+    }
+}
+
+/// Wire spellings in RETURNING become SQL names.
+fn respell_items(
+    items: &mut [SelectItem],
+    of_wire: &dyn Fn(&str) -> Option<String>,
+    is_name: &dyn Fn(&str) -> bool,
+) {
+    struct Respell<'a>(&'a dyn Fn(&str) -> Option<String>, &'a dyn Fn(&str) -> bool);
+    impl VisitorMut for Respell<'_> {
+        type Break = ();
+
+        fn pre_visit_expr(&mut self, expr: &mut Expr) -> std::ops::ControlFlow<()> {
+            if let Expr::Identifier(ident) = expr
+                && ident.quote_style.is_none()
+                && !(self.1)(&folded(ident))
+                && let Some(name) = (self.0)(&ident.value)
+            {
+                let span = ident.span;
+                *ident = Ident::with_quote('"', name);
+                ident.span = span;
+            }
+            std::ops::ControlFlow::Continue(())
+        }
+    }
+    for item in items {
+        let _ = VisitMut::visit(item, &mut Respell(of_wire, is_name));
     }
 }

@@ -1,0 +1,61 @@
+//! Rows that a statement says itself: the values that its conditions give the parameters of a method, with no request.
+//! A write by key finds its targets so. Must not know what is done with them.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use serde_json::{Map, Value};
+
+use super::fetch::Fetch;
+use super::pages::filtered;
+use crate::error::Result;
+use crate::registry::{Answer, Column, HttpVerb, JsonPath, Method, Resource, Verbs};
+use crate::rows::{Decoder, Envelope};
+
+/// The targets of `method` as a table: one column for each of its parameters, and one way to read it.
+#[must_use]
+pub fn targets(resource: &Resource, method: &Method) -> Resource {
+    let columns = method.parameters.iter().map(|p| Column {
+        name: p.name.clone(),
+        wire: p.wire.clone(),
+        paths: Vec::new(),
+        shape: p.shape.clone(),
+        description: String::new(),
+        hidden: false,
+        only_by_key: false,
+    });
+    let read = Method {
+        http: HttpVerb::Get,
+        body: None,
+        answer: Answer::default(),
+        paging: None,
+        order: Vec::new(),
+        not_found: None,
+        ..method.clone()
+    };
+    Resource {
+        columns: columns.collect(),
+        verbs: Verbs { select: vec![read.name.clone()], ..Verbs::default() },
+        methods: vec![Arc::new(read)],
+        key: Vec::new(),
+        hydrate: None,
+        ..resource.clone()
+    }
+}
+
+/// One row for each parameter set, as far as the filters let it through.
+///
+/// # Errors
+/// When a filter cannot be applied.
+pub fn rows(fetch: &Fetch) -> Result<RecordBatch> {
+    let said = |column: &Column| Column { paths: vec![JsonPath(vec![column.name.clone()])], ..column.clone() };
+    let decoder = Decoder::new(fetch.columns.iter().map(said).collect());
+    let rows = fetch.sets.iter().map(|(set, _)| Value::Object(set.echo.iter().cloned().collect::<Map<_, _>>()));
+    let text = Value::Array(rows.collect()).to_string();
+    let envelope = Envelope::parse(text.as_bytes())?;
+    let mut batch = decoder.decode(&envelope.rows(&[JsonPath::default()])?, &|_| None)?.batch;
+    for predicate in &fetch.predicates {
+        batch = filtered(&batch, predicate)?;
+    }
+    Ok(batch.project(&(0..fetch.output).collect::<Vec<_>>()).unwrap_or(batch))
+}

@@ -1,0 +1,102 @@
+//! `dry_run`: the requests of a write in place of the write, secrets masked: to read, as curl, or as JSON. Sends nothing.
+
+use std::fmt::Write as _;
+
+use serde_json::{Map, Value, json};
+
+use super::Write;
+use super::arguments::Planned;
+use crate::error::{Result, counted};
+use crate::http::sign_in_placeholders;
+use crate::session::settings::DryRun;
+use crate::session::show::ready;
+use crate::session::{Answer, Run, Session};
+
+/// EXPLAIN lists no more requests than this one by one.
+const LISTED: usize = 20;
+
+impl Session {
+    /// The requests that `write` would send.
+    pub(super) fn preview(&self, run: &Run, write: &Write, form: DryRun) -> Result<Answer> {
+        let headers = self.headers(run, write)?;
+        let mut lines = Vec::with_capacity(write.calls.len());
+        for (row, planned) in write.calls.iter().enumerate() {
+            let line = match form {
+                DryRun::Text => text(planned),
+                DryRun::Curl => curl(planned, &headers),
+                DryRun::Json => json(planned, &headers, row + 1).to_string(),
+            };
+            lines.push(Some(run.context.redactor.clean(&line)));
+        }
+        let column = if form == DryRun::Json { "request" } else { "would be sent" };
+        let whole = format!("{}.{}", write.resource.full_name(), write.method.name);
+        let message = format!("dry run: {} of {whole}, none sent", counted(write.calls.len() as u64, "request"));
+        Ok(Answer::rows(run, ready(vec![(column, lines)])?).with_message(message))
+    }
+
+    /// Headers of the request as one would write them in a shell: no credentials, the variables that hold them.
+    fn headers(&self, run: &Run, write: &Write) -> Result<Vec<(String, String)>> {
+        let access = &run.context.registry.provider(&write.resource.provider)?.access;
+        Ok(sign_in_placeholders(access, &run.context.variables))
+    }
+}
+
+impl Write {
+    /// The first requests, for EXPLAIN, secrets masked.
+    pub(in crate::session) fn listed(&self) -> Vec<String> {
+        let count = self.calls.len();
+        let whole = format!("{}.{}", self.resource.full_name(), self.method.name);
+        let mut lines = vec![format!("{} of {whole}, none sent:", counted(count as u64, "request"))];
+        for planned in self.calls.iter().take(LISTED) {
+            lines.push(format!("  {} {}", planned.request.verb.as_str(), planned.request.shown_url));
+            lines.extend(planned.request.shown_body.iter().map(|body| format!("    {body}")));
+        }
+        if count > LISTED {
+            lines.push(format!("  and {} more; SET dry_run = on shows all of them", count - LISTED));
+        }
+        lines.extend(self.method.withdrawn.iter().map(|withdrawn| format!("Withdrawn upstream: {withdrawn}")));
+        lines
+    }
+}
+
+/// Verb, URL and body.
+fn text(planned: &Planned) -> String {
+    let request = &planned.request;
+    let body = request.shown_body.as_ref().map(|b| format!("\n  {b}")).unwrap_or_default();
+    format!("{} {}{body}", request.verb.as_str(), request.shown_url)
+}
+
+fn curl(planned: &Planned, sign_in: &[(String, String)]) -> String {
+    let request = &planned.request;
+    let mut line = format!("curl -X {}", request.verb.as_str());
+    for (name, value) in sign_in {
+        // Double quotes, so that the shell puts the variable's value there.
+        let _ = write!(line, " -H \"{name}: {value}\"");
+    }
+    for (name, value) in &request.headers {
+        let _ = write!(line, " -H {}", quoted(&format!("{name}: {value}")));
+    }
+    if let Some(body) = &request.shown_body {
+        let _ = write!(line, " --data-raw {}", quoted(body));
+    }
+    let _ = write!(line, " {}", quoted(&request.shown_url));
+    line
+}
+
+/// In single quotes, as a POSIX shell reads them.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "'\\''"))
+}
+
+fn json(planned: &Planned, sign_in: &[(String, String)], row: usize) -> Value {
+    let request = &planned.request;
+    let headers = sign_in.iter().chain(&request.headers).map(|(n, v)| (n.clone(), Value::from(v.clone())));
+    let body = request.shown_body.as_ref().map(|b| serde_json::from_str(b).unwrap_or(Value::String(b.clone())));
+    json!({
+        "row": row,
+        "method": request.verb.as_str(),
+        "url": request.shown_url,
+        "headers": headers.collect::<Map<_, _>>(),
+        "body": body,
+    })
+}

@@ -1,0 +1,227 @@
+//! The loop that sends the calls of a write: a few at a time, each once, in order; what stops it, and what became of
+//! each row. It runs as a task of its own, so that nothing that happens to the statement cuts a request in two.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use serde_json::Value;
+
+use super::{Answered, Sent, Write, participle};
+use crate::error::{Error, Kind, Result, counted};
+use crate::http::{Delivery, may_have_taken_effect, refusal_code, success};
+use crate::plan::{Ended, Outcome, StatementContext};
+use crate::registry::Verb;
+use crate::session::settings::{MaxFailures, OnError};
+use crate::session::{Interrupts, Observer, Run, Session};
+
+/// What became of the rows, in their order, and the errors of those that did not succeed.
+pub(super) struct Ends {
+    pub(super) rows: Vec<Outcome>,
+    pub(super) errors: Errors,
+}
+
+/// Errors by number of the row, from 0; and why the rest was not sent, where a row's failure was not the reason.
+#[derive(Default)]
+pub(super) struct Errors {
+    of_rows: BTreeMap<usize, Error>,
+    stopped: Option<Error>,
+}
+
+/// One write under way.
+struct Sender {
+    context: Arc<StatementContext>,
+    write: Arc<Write>,
+    interrupts: Interrupts,
+    /// Nobody waits for the statement any more: no further call is begun.
+    left: Arc<AtomicBool>,
+    on_error: OnError,
+    max_failures: Option<MaxFailures>,
+    concurrency: usize,
+    observer: Observer,
+}
+
+/// Tells the task that nobody waits for it.
+struct Leaving(Arc<AtomicBool>);
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Session {
+    /// Sends every call once. An error: nothing was sent, or a defect hides what was.
+    pub(super) async fn send_all(&self, run: &Run, write: Arc<Write>) -> Result<(Ends, Sent)> {
+        let left = Arc::new(AtomicBool::new(false));
+        let sender = Sender {
+            context: run.context.clone(),
+            write: write.clone(),
+            interrupts: run.interrupts.clone(),
+            left: left.clone(),
+            on_error: run.settings.on_error,
+            max_failures: run.settings.max_failures,
+            concurrency: run.settings.write_concurrency,
+            observer: self.observer.clone(),
+        };
+        let leaving = Leaving(left);
+        let done = tokio::spawn(sender.run()).await;
+        drop(leaving);
+        let (ends, bodies) = done.map_err(|_| {
+            Error::new(Kind::Internal, "a write ran into a defect of weir; some of its requests may have been sent")
+                .hint("system.session.requests has those that ended")
+        })?;
+        let answers = bodies.into_iter().filter_map(|(row, body)| {
+            let sent = write.calls.get(row)?.sent.clone();
+            Some(Answered { sent, body })
+        });
+        let answers = answers.collect();
+        Ok((ends, Sent { write, answers }))
+    }
+}
+
+impl Sender {
+    async fn run(self) -> (Ends, BTreeMap<usize, Option<Value>>) {
+        let all = self.write.calls.len();
+        let mut rows: Vec<Option<Outcome>> = vec![None; all];
+        let (mut bodies, mut errors) = (BTreeMap::new(), Errors::default());
+        let mut under_way = FuturesUnordered::new();
+        let mut next = 0;
+        loop {
+            while next < all && under_way.len() < self.concurrency && self.may_begin(&mut errors, all) {
+                under_way.push(self.one(next));
+                next += 1;
+            }
+            let Some((row, outcome, end)) = under_way.next().await else { break };
+            (self.observer)(&outcome);
+            rows[row] = Some(outcome);
+            match end {
+                Ok(body) => drop(bodies.insert(row, body)),
+                Err(error) => drop(errors.of_rows.insert(row, error)),
+            }
+        }
+        let rows = rows.into_iter().enumerate().map(|(row, outcome)| {
+            outcome.unwrap_or_else(|| {
+                let outcome = self.outcome(row, Ended::NotSent);
+                (self.observer)(&outcome);
+                outcome
+            })
+        });
+        (Ends { rows: rows.collect(), errors }, bodies)
+    }
+
+    /// Whether one more call may begin. Why not is kept, where it is not the failure of a row.
+    fn may_begin(&self, errors: &mut Errors, all: usize) -> bool {
+        if self.interrupts.happened() || self.left.load(Ordering::Relaxed) {
+            errors.stopped = Some(Error::new(Kind::Interrupted, "interrupted"));
+            return false;
+        }
+        let failures = errors.of_rows.len();
+        match (self.on_error, self.max_failures) {
+            (OnError::Stop, _) => failures == 0,
+            (OnError::Continue, None) => true,
+            (OnError::Continue, Some(most)) => !most.passed(failures, all),
+        }
+    }
+
+    async fn one(&self, row: usize) -> (usize, Outcome, Result<Option<Value>>) {
+        let (delivery, end) = self.sent(row).await;
+        let ended = match &end {
+            Ok(_) => Ended::Done,
+            Err(error) if may_have_taken_effect(error) => Ended::Unknown,
+            // The budget ended, or the deadline passed, before it reached the wire.
+            Err(_) if delivery.as_ref().is_none_or(|d| d.attempts == 0) => Ended::NotSent,
+            Err(_) => Ended::Failed,
+        };
+        let mut outcome = self.outcome(row, ended);
+        if let Some(delivery) = delivery {
+            outcome.status = delivery.status;
+            outcome.request_id = delivery.request_id;
+            outcome.attempts = delivery.attempts;
+            outcome.taken = delivery.taken;
+        }
+        if let Err(error) = &end {
+            outcome.code = refusal_code(error);
+            outcome.message = Some(self.context.redactor.clean(error.message()));
+        }
+        (row, outcome, end)
+    }
+
+    async fn sent(&self, row: usize) -> (Option<Delivery>, Result<Option<Value>>) {
+        let Some(planned) = self.write.calls.get(row) else {
+            return (None, Err(Error::new(Kind::Internal, "no such row")));
+        };
+        let exchange = match self.context.exchange(&self.write.resource.provider) {
+            Ok(exchange) => exchange,
+            Err(error) => return (None, Err(error)),
+        };
+        let mut delivery = self.context.client.deliver(&exchange, &planned.call).await;
+        let reply = std::mem::replace(&mut delivery.result, Err(Error::new(Kind::Internal, "the answer was taken")));
+        let end = reply.and_then(|reply| success(&exchange, &self.write.method, &reply));
+        (Some(delivery), end)
+    }
+
+    fn outcome(&self, row: usize, ended: Ended) -> Outcome {
+        let label = self.write.calls.get(row).map(|c| c.request.label.clone()).unwrap_or_default();
+        Outcome {
+            statement: self.context.statement,
+            row: row as u64 + 1,
+            ended,
+            request: self.context.redactor.clean(&label),
+            status: None,
+            code: None,
+            message: None,
+            request_id: None,
+            attempts: 0,
+            taken: std::time::Duration::ZERO,
+        }
+    }
+}
+
+/// The error of a write that did not wholly succeed: what was done, what was not, and the first reason.
+pub(super) fn failure(write: &Write, errors: &Errors, rows: &[Outcome]) -> Option<Error> {
+    let count = |ended: Ended| rows.iter().filter(|o| o.ended == ended).count();
+    let (all, done, unknown, not_sent) =
+        (rows.len(), count(Ended::Done), count(Ended::Unknown), count(Ended::NotSent));
+    let word = if write.verb == Verb::Insert { "written" } else { participle(write.verb) };
+    let first = errors.of_rows.iter().next();
+    let Some((row, error)) = first else {
+        let stopped = errors.stopped.as_ref().filter(|_| not_sent > 0)?;
+        let text = format!("{}: {done} of {all} rows were {word}, the others were not sent", stopped.message());
+        return Some(Error::new(stopped.kind(), text));
+    };
+    let doubtful = may_have_taken_effect(error);
+    if all == 1 {
+        let told = error.hint_text().is_some_and(|hint| hint.contains("taken effect"));
+        return Some(if doubtful && !told { in_doubt(error) } else { error.clone() });
+    }
+    if done == 0 && !doubtful && unknown == 0 && errors.of_rows.len() == 1 {
+        return Some(error.clone());
+    }
+    let doubt = if doubtful { " (it may have taken effect)" } else { "" };
+    let more = match errors.of_rows.len() - 1 {
+        0 => String::new(),
+        n => format!("; {} more failed", counted(n as u64, "row")),
+    };
+    let rest = if not_sent == 0 && !more.is_empty() { String::new() } else { format!("; {not_sent} were not sent") };
+    let kind = match (&errors.stopped, done) {
+        (Some(stopped), _) if stopped.kind() == Kind::Interrupted => Kind::Interrupted,
+        (_, 0) => error.kind(),
+        _ => Kind::Partial,
+    };
+    let text = format!("{done} of {all} rows were {word}; row {}{doubt} failed: {}{more}{rest}", row + 1, error.message());
+    let told = Error::new(kind, text);
+    let told = match error.hint_text() {
+        Some(hint) => told.hint(hint),
+        None => told,
+    };
+    Some(told.caused_by(error.clone()))
+}
+
+/// A refusal after which nobody knows whether the request did what it should.
+fn in_doubt(error: &Error) -> Error {
+    let told = Error::new(error.kind(), format!("{}; it may have taken effect", error.message()));
+    told.hint("look before you run it again").caused_by(error.clone())
+}
