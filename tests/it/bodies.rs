@@ -213,6 +213,7 @@ async fn a_create_with_an_idempotency_key_is_repeated_under_the_same_key_and_don
     ] {
         let world = World::new().await;
         world.sandbox.add_fault(fault(kind.clone()));
+        world.run("SET write_concurrency = 1").await;
         let given = world.run(&format!("INSERT INTO {INPUTS} (enabled) VALUES (false), (true) RETURNING uid")).await;
         assert_eq!(given.rows.len(), 2);
         let seen = world.sandbox.requests();

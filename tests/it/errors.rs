@@ -154,9 +154,9 @@ fn statements() -> Vec<Case> {
         ),
         case(
             1,
-            "not built yet",
-            "DELETE FROM cloudflare.stream.live_inputs WHERE uid = 'x'",
-            &["DELETE is not supported", "nothing was sent"],
+            "delete of everything",
+            "DELETE FROM cloudflare.stream.live_inputs",
+            &["without a condition", "every row", "nothing was sent", "allow_unfiltered"],
         ),
     ]
 }

@@ -77,7 +77,7 @@ async fn writes_partly_done_exit_6_and_show_what_was_done() {
     let sql = format!(
         "INSERT INTO cloudflare.realtime_kit.meetings (app_id, title) VALUES ('{APP}', 'a'), ('{APP}', 'b'), ('{APP}', 'c') RETURNING title"
     );
-    let ran = world.program().arguments(["-o", "json"]).exec(&sql).await.code(6);
+    let ran = world.program().arguments(["-o", "json", "--write-concurrency", "1"]).exec(&sql).await.code(6);
     let ran = ran.says(&["1 of 3 rows", "row 2", "1 were not sent", "hint: "]);
     presentable("partly done", &ran);
     let rows: serde_json::Value = serde_json::from_str(&ran.out).unwrap();

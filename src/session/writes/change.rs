@@ -158,7 +158,8 @@ fn change_method(run: &Run, resource: &Resource, changes: &Changes, mentioned: &
     let method = match by_name {
         Ok(method) => method.clone(),
         Err(_) => {
-            given.extend(resource.columns.iter().map(|c| c.name.as_str()));
+            // What rows only repeat of the request, reading them cannot tell.
+            given.extend(resource.columns.iter().filter(|c| !c.paths.is_empty()).map(|c| c.name.as_str()));
             let chosen = choose(resource, changes.verb, &Supply { given: &given, default: &default }).cloned();
             chosen.map_err(|error| {
                 run.context.set_up_first(error, &resource.provider, |supplied| {

@@ -11,6 +11,7 @@ mod preview;
 mod returning;
 mod send;
 mod target;
+mod wait;
 
 use std::sync::Arc;
 
@@ -67,9 +68,11 @@ impl Session {
             return self.preview(run, &write, form);
         }
         self.check_confirmed(run, &write)?;
-        let (outcomes, answers) = self.send_all(run, Arc::new(write)).await?;
-        let Sent { write, answers } = answers;
-        let failure = send::failure(&write, &outcomes.errors, &outcomes.rows);
+        let (outcomes, sent) = self.send_all(run, Arc::new(write)).await?;
+        let Sent { write, mut answers } = sent;
+        let mut failure = send::failure(&write, &outcomes.errors, &outcomes.rows);
+        let settled = self.settle(run, &write, &mut answers).await;
+        failure = failure.or(settled.err());
         self.state.keep_outcomes(&outcomes.rows);
         let message = summary(&write, &outcomes.rows);
         match failure {
