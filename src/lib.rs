@@ -36,6 +36,7 @@
 
 pub mod error;
 pub mod http;
+pub mod journal;
 pub mod output;
 pub mod plan;
 pub mod registry;

@@ -136,6 +136,12 @@ impl Rows {
         Rows { schema, stream: Box::pin(futures::stream::iter(items)) }
     }
 
+    /// These rows, and then an error.
+    pub(super) fn followed_by(rows: Rows, error: Error) -> Rows {
+        let Rows { schema, stream } = rows;
+        Rows { schema, stream: Box::pin(stream.chain(futures::stream::iter([Err(error)]))) }
+    }
+
     /// The schema of the batches.
     #[must_use]
     pub fn schema(&self) -> &SchemaRef {

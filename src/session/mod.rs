@@ -23,7 +23,8 @@ use sqlparser::ast::Ident;
 pub use answer::{Answer, Rows, Summary};
 pub use extend::extend;
 pub use settings::{DryRun, MaxFailures, OnError, Settings};
-pub use writes::{Confirm, Proposal};
+pub use writes::{Confirm, Proposal, Resume};
+use writes::Shelf;
 
 use crate::error::{Error, Result};
 use crate::http::{Budget, Client, ClientOptions, RequestLog};
@@ -49,6 +50,8 @@ pub struct SessionOptions {
     pub confirm: Option<Confirm>,
     /// Told at once what became of a row of a write.
     pub observer: Observer,
+    /// Where the journal of writes lies. None: writes are not journalled.
+    pub state: Option<PathBuf>,
 }
 
 /// Told what became of a row of a write, as soon as it is known. It must not block.
@@ -66,6 +69,7 @@ impl Default for SessionOptions {
             notices: Notices::ignored(),
             confirm: None,
             observer: Arc::new(|_| {}),
+            state: None,
         }
     }
 }
@@ -84,6 +88,7 @@ pub struct Session {
     interruptions: Arc<AtomicU64>,
     confirm: Option<Confirm>,
     observer: Observer,
+    shelf: Shelf,
     /// It began read-only.
     sealed: bool,
     /// A table of the session holds values of secret columns.
@@ -135,6 +140,7 @@ impl Session {
             interruptions: Arc::default(),
             confirm: options.confirm,
             observer: options.observer,
+            shelf: Shelf::new(options.state),
             sealed,
             own_secrets: AtomicBool::new(false),
         })

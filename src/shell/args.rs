@@ -30,6 +30,8 @@ limit or budget; 6 writes partly done; 7 an ASSERT failed; 8 incomplete under --
 pub enum Command {
     /// Run statements and exit
     Exec(Exec),
+    /// Go on with a write that did not end; without RUN, list such writes
+    Resume(Resume),
     /// Type statements at a prompt
     Shell,
     /// Serve a simulation of the API on this computer
@@ -43,6 +45,28 @@ pub struct Exec {
     /// Run the statements of a file (`-`: standard input); may be given several times
     #[arg(short, long = "input", value_name = "FILE")]
     pub input: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
+pub struct Resume {
+    /// The run, as the list names it
+    pub run: Option<String>,
+    /// Send rows again that may have taken effect already
+    #[arg(long)]
+    pub resend_unknown: bool,
+    /// The statement again (`-`: standard input), for rows with secret values, which the journal does not keep
+    #[arg(short, long = "input", value_name = "FILE")]
+    pub input: Option<PathBuf>,
+    /// List the rows of the run that are not done, and send nothing
+    #[arg(long, conflicts_with_all = ["forget", "resend_unknown"])]
+    pub show: bool,
+    /// Forget the run, and send nothing
+    #[arg(long, conflicts_with = "resend_unknown")]
+    pub forget: bool,
+    /// List the runs that are done, too
+    #[arg(long, conflicts_with = "run")]
+    pub all: bool,
 }
 
 #[derive(Debug, Args)]
@@ -158,6 +182,10 @@ pub struct Surroundings {
     pub width: Option<usize>,
     /// The shell's history file.
     pub history: Option<PathBuf>,
+    /// Where the journal of writes lies.
+    pub state: Option<PathBuf>,
+    /// The same, where the environment names it.
+    pub named_state: Option<PathBuf>,
 }
 
 impl Surroundings {
@@ -172,12 +200,17 @@ impl Surroundings {
         let set = |name: &str| variables.get(name).filter(|v| !v.is_empty()).cloned();
         let data = set("XDG_DATA_HOME").map(PathBuf::from);
         let data = data.or_else(|| set("HOME").map(|home| PathBuf::from(home).join(".local/share")));
+        let state = set("XDG_STATE_HOME").map(PathBuf::from);
+        let state = state.or_else(|| set("HOME").map(|home| PathBuf::from(home).join(".local/state")));
+        let named_state = set("WEIR_STATE_DIR").map(PathBuf::from);
         let terminal = std::io::stdout().is_terminal();
         let columns = set("COLUMNS").and_then(|c| c.parse().ok());
         Surroundings {
             stdin_is_terminal: std::io::stdin().is_terminal(),
             width: terminal.then(|| terminal_width().or(columns).unwrap_or(80)),
             history: set("WEIR_HISTORY").map(PathBuf::from).or_else(|| data.map(|d| d.join("weir/history"))),
+            state: named_state.clone().or_else(|| state.map(|s| s.join("weir"))),
+            named_state,
             variables,
         }
     }

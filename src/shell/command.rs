@@ -8,7 +8,7 @@ use std::sync::Arc;
 use clap::Parser;
 
 use super::args::{Command, Common, Exec, Surroundings, Typed};
-use super::{outcomes, repl};
+use super::{outcomes, repl, resume};
 use super::report::Report;
 use super::script::{Goes, Runner};
 use crate::error::{Error, Kind, Result};
@@ -40,6 +40,7 @@ pub fn main() -> ExitCode {
     let result = match typed.command {
         Some(Command::Sandbox(options)) => runtime.block_on(serve(options.port)),
         Some(Command::Exec(exec)) => runtime.block_on(run_exec(&exec, &typed.common, &around)),
+        Some(Command::Resume(resume)) => runtime.block_on(resume::run(&resume, &typed.common, &around)),
         Some(Command::Shell) => run_shell(&runtime, &typed.common, &around),
         None if around.stdin_is_terminal => run_shell(&runtime, &typed.common, &around),
         None => {
@@ -60,7 +61,7 @@ fn failed(error: &Error) -> ExitCode {
 }
 
 /// A session, and the sandbox behind it when one was asked for.
-async fn open(
+pub(super) async fn open(
     common: &Common,
     around: &Surroundings,
     confirm: Option<Confirm>,
@@ -81,7 +82,10 @@ async fn open(
     let notices = Notices::new(|text| {
         let _ = writeln!(std::io::stderr(), "note: {text}");
     });
-    let options = SessionOptions { registries: common.registry.clone(), variables, settings, notices, confirm, observer };
+    // The sandbox inside the program ends with it: what a run began there cannot be gone on with.
+    let state = if common.sandbox { around.named_state.clone() } else { around.state.clone() };
+    let registries = common.registry.clone();
+    let options = SessionOptions { registries, variables, settings, notices, confirm, observer, state };
     Ok((Session::new(options)?, sandbox))
 }
 
@@ -107,7 +111,7 @@ async fn serve(port: u16) -> Result<()> {
     }
 }
 
-fn runner<'a>(session: &'a Session, common: &Common, width: Option<usize>) -> Runner<'a> {
+pub(super) fn runner<'a>(session: &'a Session, common: &Common, width: Option<usize>) -> Runner<'a> {
     let print = Options { width, ..Options::new(common.output) };
     let report = Report::new(session.redactor().clone());
     Runner { session, print, report, timing: common.timing, verbose: common.verbose }
@@ -158,7 +162,7 @@ fn texts(exec: &Exec) -> Result<Vec<(Option<String>, String)>> {
     Ok(texts)
 }
 
-fn read(path: &Path) -> Result<String> {
+pub(super) fn read(path: &Path) -> Result<String> {
     let mut bytes = Vec::new();
     let read = if path == Path::new("-") {
         std::io::stdin().read_to_end(&mut bytes).map(drop)

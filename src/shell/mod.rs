@@ -8,6 +8,7 @@ mod history;
 mod outcomes;
 mod repl;
 mod report;
+mod resume;
 mod script;
 
 pub use command::main;

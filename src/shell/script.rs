@@ -75,14 +75,38 @@ impl Runner<'_> {
                         return Err(interrupted(writes));
                     }
                     self.session.interrupt();
-                    self.report.note("waiting for the request under way; Ctrl-C again leaves it");
+                    self.report.note("waiting for the requests under way; Ctrl-C again leaves them");
                 }
             }
         }
     }
 
     async fn run(&self, statement: Statement, to: &mut dyn Write) -> Result<Goes> {
-        let mut answer = self.session.execute(statement).await?;
+        let answer = self.session.execute(statement).await?;
+        self.answer(answer, to).await
+    }
+
+    /// A write that Ctrl-C asks to begin no further call.
+    pub async fn until_interrupted(&self, write: impl Future<Output = Result<Answer>>) -> Result<Answer> {
+        tokio::pin!(write);
+        let mut presses = 0;
+        loop {
+            tokio::select! {
+                done = &mut write => return done,
+                _ = tokio::signal::ctrl_c() => {
+                    presses += 1;
+                    if presses > 1 {
+                        return Err(interrupted(true));
+                    }
+                    self.session.interrupt();
+                    self.report.note("waiting for the requests under way; Ctrl-C again leaves them");
+                }
+            }
+        }
+    }
+
+    /// Prints what a statement answered.
+    pub async fn answer(&self, mut answer: Answer, to: &mut dyn Write) -> Result<Goes> {
         let printed = match answer.rows.take() {
             None => None,
             Some(rows) => {

@@ -15,6 +15,7 @@ use crate::registry::{Choice, Kind as ValueKind, Method, Resource, Shape, Verb, 
 use crate::rows::to_json;
 
 /// One call, checked.
+#[derive(Clone)]
 pub(super) struct Planned {
     pub(super) call: Call,
     /// As it will be sent, for EXPLAIN.

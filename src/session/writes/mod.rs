@@ -8,6 +8,8 @@ mod exec;
 mod guard;
 mod insert;
 mod preview;
+mod record;
+mod resume;
 mod returning;
 mod send;
 mod target;
@@ -24,6 +26,8 @@ use crate::sql::Statement;
 use arguments::Planned;
 use change::Changes;
 pub use guard::{Confirm, Proposal};
+pub(super) use record::Shelf;
+pub use resume::Resume;
 use returning::{Answered, Returning};
 
 /// A write whose requests are complete.
@@ -60,7 +64,8 @@ pub(super) enum Reads {
 impl Session {
     /// Runs a write.
     pub(super) async fn write(&self, run: &Run, statement: Statement) -> Result<Answer> {
-        let Planning::Complete(write) = self.plan_write(run, statement, Reads::Send).await? else {
+        let said = record::said(&statement);
+        let Planning::Complete(mut write) = self.plan_write(run, statement, Reads::Send).await? else {
             return Err(Error::new(Kind::Internal, "a write was only explained"));
         };
         self.check_extent(run, &write)?;
@@ -68,7 +73,8 @@ impl Session {
             return self.preview(run, &write, form);
         }
         self.check_confirmed(run, &write)?;
-        let (outcomes, sent) = self.send_all(run, Arc::new(write)).await?;
+        let kept = self.record(run, &mut write, said).await?;
+        let (outcomes, sent) = self.send_all(run, Arc::new(write), kept.map(send::Record::of)).await?;
         let Sent { write, mut answers } = sent;
         let mut failure = send::failure(&write, &outcomes.errors, &outcomes.rows);
         let settled = self.settle(run, &write, &mut answers).await;

@@ -2,7 +2,8 @@
 //! each row. It runs as a task of its own, so that nothing that happens to the statement cuts a request in two.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::StreamExt;
@@ -12,6 +13,7 @@ use serde_json::Value;
 use super::{Answered, Sent, Write, participle};
 use crate::error::{Error, Kind, Result, counted};
 use crate::http::{Delivery, may_have_taken_effect, refusal_code, success};
+use crate::journal::{self, Ending};
 use crate::plan::{Ended, Outcome, StatementContext};
 use crate::registry::Verb;
 use crate::session::settings::{MaxFailures, OnError};
@@ -28,10 +30,35 @@ pub(super) struct Ends {
 pub(super) struct Errors {
     of_rows: BTreeMap<usize, Error>,
     stopped: Option<Error>,
+    /// The run in the journal that can be gone on with.
+    run: Option<String>,
+}
+
+/// Where the marks of a write go.
+pub(super) struct Record {
+    pub(super) run: journal::Run,
+    /// Number in the journal of each row.
+    pub(super) numbers: Vec<u64>,
+    /// Rows that are sent under another key than the journal has for them.
+    pub(super) new_keys: Vec<bool>,
+}
+
+impl Record {
+    /// Of a run that begins: its rows are the journal's.
+    pub(super) fn of(run: journal::Run) -> Record {
+        Record { run, numbers: Vec::new(), new_keys: Vec::new() }
+    }
+
+    fn number(&self, row: usize) -> u64 {
+        self.numbers.get(row).copied().unwrap_or(row as u64)
+    }
 }
 
 /// One write under way.
 struct Sender {
+    record: Option<Record>,
+    /// The journal failed: nothing more may be sent.
+    broken: Mutex<Option<Error>>,
     context: Arc<StatementContext>,
     write: Arc<Write>,
     interrupts: Interrupts,
@@ -54,9 +81,16 @@ impl Drop for Leaving {
 
 impl Session {
     /// Sends every call once. An error: nothing was sent, or a defect hides what was.
-    pub(super) async fn send_all(&self, run: &Run, write: Arc<Write>) -> Result<(Ends, Sent)> {
+    pub(super) async fn send_all(
+        &self,
+        run: &Run,
+        write: Arc<Write>,
+        record: Option<Record>,
+    ) -> Result<(Ends, Sent)> {
         let left = Arc::new(AtomicBool::new(false));
         let sender = Sender {
+            record,
+            broken: Mutex::default(),
             context: run.context.clone(),
             write: write.clone(),
             interrupts: run.interrupts.clone(),
@@ -83,7 +117,7 @@ impl Session {
 }
 
 impl Sender {
-    async fn run(self) -> (Ends, BTreeMap<usize, Option<Value>>) {
+    async fn run(mut self) -> (Ends, BTreeMap<usize, Option<Value>>) {
         let all = self.write.calls.len();
         let mut rows: Vec<Option<Outcome>> = vec![None; all];
         let (mut bodies, mut errors) = (BTreeMap::new(), Errors::default());
@@ -102,6 +136,7 @@ impl Sender {
                 Err(error) => drop(errors.of_rows.insert(row, error)),
             }
         }
+        drop(under_way);
         let rows = rows.into_iter().enumerate().map(|(row, outcome)| {
             outcome.unwrap_or_else(|| {
                 let outcome = self.outcome(row, Ended::NotSent);
@@ -109,13 +144,25 @@ impl Sender {
                 outcome
             })
         });
-        (Ends { rows: rows.collect(), errors }, bodies)
+        let rows: Vec<Outcome> = rows.collect();
+        if let Some(record) = self.record.take() {
+            errors.run = Some(record.run.id().to_owned());
+            if let Err(error) = record.run.finish(SystemTime::now()).await {
+                let error = journal_failed(&error);
+                self.context.warnings.add(error.message().to_owned());
+            }
+        }
+        (Ends { rows, errors }, bodies)
     }
 
     /// Whether one more call may begin. Why not is kept, where it is not the failure of a row.
     fn may_begin(&self, errors: &mut Errors, all: usize) -> bool {
         if self.interrupts.happened() || self.left.load(Ordering::Relaxed) {
             errors.stopped = Some(Error::new(Kind::Interrupted, "interrupted"));
+            return false;
+        }
+        if let Some(error) = self.broken.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
+            errors.stopped = Some(error.clone());
             return false;
         }
         let failures = errors.of_rows.len();
@@ -127,6 +174,12 @@ impl Sender {
     }
 
     async fn one(&self, row: usize) -> (usize, Outcome, Result<Option<Value>>) {
+        if let Some(record) = &self.record
+            && let Err(error) = self.mark_sent(record, row).await
+        {
+            let error = self.break_off(&error);
+            return (row, self.outcome(row, Ended::NotSent), Err(error));
+        }
         let (delivery, end) = self.sent(row).await;
         let ended = match &end {
             Ok(_) => Ended::Done,
@@ -146,7 +199,29 @@ impl Sender {
             outcome.code = refusal_code(error);
             outcome.message = Some(self.context.redactor.clean(error.message()));
         }
+        if let Some(record) = &self.record
+            && let Err(error) = record.run.answered(record.number(row), kept(&outcome)).await
+        {
+            self.break_off(&error);
+        }
         (row, outcome, end)
+    }
+
+    /// The mark in the journal without which no request leaves.
+    async fn mark_sent(&self, record: &Record, row: usize) -> Result<()> {
+        let (number, now) = (record.number(row), SystemTime::now());
+        let key = self.write.calls.get(row).and_then(|c| c.call.idempotency_key.as_deref());
+        match key.filter(|_| record.new_keys.get(row) == Some(&true)) {
+            Some(key) => record.run.sent_under(number, key, now).await,
+            None => record.run.sent(number, now).await,
+        }
+    }
+
+    /// Nothing more is sent: what happens could not be kept.
+    fn break_off(&self, error: &Error) -> Error {
+        let told = journal_failed(error);
+        let mut broken = self.broken.lock().unwrap_or_else(PoisonError::into_inner);
+        broken.get_or_insert(told).clone()
     }
 
     async fn sent(&self, row: usize) -> (Option<Delivery>, Result<Option<Value>>) {
@@ -180,8 +255,42 @@ impl Sender {
     }
 }
 
-/// The error of a write that did not wholly succeed: what was done, what was not, and the first reason.
+fn journal_failed(error: &Error) -> Error {
+    Error::new(error.kind(), format!("the journal cannot be written, so no more is sent: {}", error.message()))
+        .hint("make room where it lies, or name another place in WEIR_STATE_DIR")
+}
+
+/// An outcome as the journal keeps it.
+fn kept(outcome: &Outcome) -> journal::Outcome {
+    let ending = match outcome.ended {
+        Ended::Done => Ending::Done,
+        Ended::Failed => Ending::Failed,
+        Ended::Unknown => Ending::Unknown,
+        Ended::NotSent => Ending::NotSent,
+    };
+    journal::Outcome {
+        status: outcome.status,
+        code: outcome.code.clone(),
+        message: outcome.message.clone(),
+        request_id: outcome.request_id.clone(),
+        attempts: outcome.attempts,
+        millis: u64::try_from(outcome.taken.as_millis()).unwrap_or(u64::MAX),
+        ..journal::Outcome::new(ending, SystemTime::now())
+    }
+}
+
+/// The error of a write that did not wholly succeed: what was done, what was not, the first reason, and how to go on.
 pub(super) fn failure(write: &Write, errors: &Errors, rows: &[Outcome]) -> Option<Error> {
+    let error = partly(write, errors, rows)?;
+    let Some(run) = &errors.run else { return Some(error) };
+    let go_on = format!("weir resume {run} goes on with what is not done");
+    Some(match error.hint_text().map(str::to_owned) {
+        Some(hint) => error.hint(format!("{}. {go_on}", hint.trim_end_matches('.'))),
+        None => error.hint(go_on),
+    })
+}
+
+fn partly(write: &Write, errors: &Errors, rows: &[Outcome]) -> Option<Error> {
     let count = |ended: Ended| rows.iter().filter(|o| o.ended == ended).count();
     let (all, done, unknown, not_sent) =
         (rows.len(), count(Ended::Done), count(Ended::Unknown), count(Ended::NotSent));

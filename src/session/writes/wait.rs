@@ -52,7 +52,7 @@ impl Session {
             let mut left = Vec::with_capacity(pending.len());
             for mut one in pending {
                 let row = self.look(run, write, &one.call).await?;
-                one.state = row.as_ref().and_then(|row| state_of(&asked, settles, row)).unwrap_or_default();
+                one.state = row.as_ref().and_then(|row| state_of(write, &asked, settles, row)).unwrap_or_default();
                 if let Some(row) = row {
                     refresh(&write.method, &mut answers[one.at], row);
                 }
@@ -141,8 +141,8 @@ fn value_at(column: &Column, row: &Value) -> Option<Value> {
     column.paths.iter().find_map(|path| path.find(row)).filter(|v| !v.is_null()).cloned()
 }
 
-fn state_of(asked: &Method, settles: &Settles, row: &Value) -> Option<String> {
-    let column = asked.answer.columns.iter().find(|c| c.name == settles.column)?;
+fn state_of(write: &Write, asked: &Method, settles: &Settles, row: &Value) -> Option<String> {
+    let column = write.resource.row_column(asked, &settles.column)?;
     value_at(column, row).map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned))
 }
 
