@@ -25,7 +25,7 @@ impl RunLock {
     /// The lock of run `id`, or `None` where another holds it.
     pub(super) fn take(dir: &Path, id: &str) -> Result<Option<RunLock>> {
         let path = path_of(dir, id);
-        let file = place::open_private(&path)?;
+        let file = place::open_lock(&path)?;
         // Whoever lists the runs holds each lock for a moment; that must not look like a process at work.
         for _ in 0..20 {
             match file.try_lock() {

@@ -2,6 +2,7 @@
 //! is closed, what is somebody else's is refused. Must not know SQLite, nor what the files hold.
 
 use std::fs::{self, File, OpenOptions};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::failure;
@@ -12,41 +13,45 @@ const NAME: &str = "journal.sqlite";
 
 /// Makes the directory and the file where they are missing and checks them where they are not. Gives the absolute
 /// path of the directory and of the file; what SQLite puts beside the file has the file's own permissions.
+///
+/// The files themselves are never opened here: when a process closes a file, the system drops the locks that SQLite
+/// has on it elsewhere in that process.
 pub(super) fn prepare(dir: &Path) -> Result<(PathBuf, PathBuf)> {
     let dir = std::path::absolute(dir).map_err(|e| failure::file(dir, "is no path", e))?;
     let path = dir.join(NAME);
     make_directory(&dir)?;
     check_directory(&dir)?;
-    let created = open_private(&path)?;
-    for beside in ["-wal", "-shm", "-journal"] {
-        let mut name = path.clone().into_os_string();
-        name.push(beside);
-        let name = PathBuf::from(name);
-        if fs::symlink_metadata(&name).is_ok() {
-            open_private(&name)?;
-        }
+    if fs::symlink_metadata(&path).is_err() {
+        make_file(&dir, &path)?;
     }
-    drop(created);
+    for end in ["", "-wal", "-shm", "-journal"] {
+        let mut name = path.clone().into_os_string();
+        name.push(end);
+        close_to_others(Path::new(&name))?;
+    }
     sync(&dir)?;
     Ok((dir, path))
 }
 
-/// Opens `path` for reading and writing, readable by its owner alone; makes it where it is missing.
-pub(super) fn open_private(path: &Path) -> Result<File> {
+/// Puts an empty file in its place, closed before it is there. Somebody else's, made meanwhile, is as good.
+fn make_file(dir: &Path, path: &Path) -> Result<()> {
+    let failed = |e| failure::file(path, "cannot be made", e);
+    let empty = tempfile::Builder::new().prefix(NAME).tempfile_in(dir).map_err(failed)?.into_temp_path();
+    match empty.persist_noclobber(path) {
+        Ok(()) => Ok(()),
+        Err(e) if e.error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(e) => Err(failed(e.error)),
+    }
+}
+
+/// Opens the lock file `path`, its owner's alone; makes it where it is missing.
+pub(super) fn open_lock(path: &Path) -> Result<File> {
     let mut options = OpenOptions::new();
-    options.read(true).write(true);
+    options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match fs::symlink_metadata(path) {
-        Ok(found) if !found.is_file() => {
-            let message = format!("the journal cannot be kept: `{}` is not a plain file", path.display());
-            return Err(Error::new(Kind::Usage, message).hint("move it away, or keep the journal in another directory"));
-        }
-        _ => {}
-    }
-    let file =
-        options.create(true).truncate(false).open(path).map_err(|e| failure::file(path, "cannot be written", e))?;
-    close_to_others(path, &file)?;
+    let file = options.open(path).map_err(|e| failure::file(path, "cannot be written", e))?;
+    close_to_others(path)?;
     Ok(file)
 }
 
@@ -79,7 +84,7 @@ fn check_directory(dir: &Path) -> Result<()> {
     use std::os::unix::fs::{MetadataExt, PermissionsExt};
     let found = fs::metadata(dir).map_err(|e| failure::file(dir, "cannot be read", e))?;
     if !found.is_dir() {
-        return Err(failure::file(dir, "is not a directory", std::io::ErrorKind::NotADirectory.into()));
+        return Err(failure::file(dir, "is not a directory", io::ErrorKind::NotADirectory.into()));
     }
     // Whose a new file is tells who we are; that it can be made tells that the disk takes it.
     let probe = tempfile::tempfile_in(dir).map_err(|e| failure::file(dir, "takes no files", e))?;
@@ -111,25 +116,31 @@ fn check_directory(dir: &Path) -> Result<()> {
     tempfile::tempfile_in(dir).map(drop).map_err(|e| failure::file(dir, "takes no files", e))
 }
 
-#[cfg(unix)]
-fn close_to_others(path: &Path, file: &File) -> Result<()> {
-    use std::os::unix::fs::{MetadataExt, PermissionsExt};
-    let mode =
-        || file.metadata().map(|found| found.mode() & 0o077).map_err(|e| failure::file(path, "cannot be read", e));
-    if mode()? != 0 {
-        let _ = file.set_permissions(fs::Permissions::from_mode(0o600));
-        if mode()? != 0 {
-            let message =
-                format!("the journal cannot be kept: others can read `{}`, and that cannot be changed", path.display());
-            return Err(
-                Error::new(Kind::Usage, message).hint("keep the journal in a directory on a disk that knows owners")
-            );
+/// Takes the file at `path`, where there is one, from everybody but its owner.
+fn close_to_others(path: &Path) -> Result<()> {
+    let found = match fs::symlink_metadata(path) {
+        // SQLite removes its files when the last connection closes.
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        found => found.map_err(|e| failure::file(path, "cannot be read", e))?,
+    };
+    if !found.is_file() {
+        let message = format!("the journal cannot be kept: `{}` is not a plain file", path.display());
+        return Err(Error::new(Kind::Usage, message).hint("move it away, or keep the journal in another directory"));
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let open = |found: &fs::Metadata| found.permissions().mode() & 0o077 != 0;
+        if open(&found) {
+            let _ = fs::set_permissions(path, fs::Permissions::from_mode(0o600));
+            if fs::symlink_metadata(path).is_ok_and(|now| open(&now)) {
+                let path = path.display();
+                let message =
+                    format!("the journal cannot be kept: others can read `{path}`, and that cannot be changed");
+                return Err(Error::new(Kind::Usage, message)
+                    .hint("keep the journal in a directory on a disk that knows owners"));
+            }
         }
     }
-    Ok(())
-}
-
-#[cfg(not(unix))]
-fn close_to_others(_: &Path, _: &File) -> Result<()> {
     Ok(())
 }

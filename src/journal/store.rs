@@ -148,7 +148,7 @@ fn connect(path: &Path) -> Result<Connection> {
     let mut connection = Connection::open_with_flags(path, flags).map_err(failed)?;
     connection.busy_timeout(PATIENCE).map_err(failed)?;
     // Before anything is changed: is it a journal, and one that this weir understands?
-    let fresh = inspect(&connection, path)?;
+    let fresh = inspect(&mut connection, path)?;
     if fresh {
         connection.execute_batch("PRAGMA auto_vacuum = INCREMENTAL").map_err(failed)?;
     }
@@ -167,8 +167,10 @@ fn connect(path: &Path) -> Result<Connection> {
 }
 
 /// Whether the file is empty; an error where it is somebody else's, or from a newer weir.
-fn inspect(connection: &Connection, path: &Path) -> Result<bool> {
+fn inspect(connection: &mut Connection, path: &Path) -> Result<bool> {
     let failed = |e| failure::sqlite(path, "open the journal", e);
+    // In a transaction, all answers are of one moment: another process may be making the tables just now.
+    let connection = connection.transaction().map_err(failed)?;
     let number = |pragma: &str| connection.query_row(pragma, [], |row| row.get::<_, i32>(0)).map_err(failed);
     let application = number("PRAGMA application_id")?;
     if application == APPLICATION {

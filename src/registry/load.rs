@@ -357,12 +357,10 @@ fn check_settling(resource: &Resource, method: &Method, here: &str) -> Result<()
         return Err(wrong(format!("method: `{}` must be a GET without paging, which gives one row", asked.name)));
     }
     let Some(column) = resource.row_column(asked, &settles.column) else {
-        let error = wrong(format!("column: the rows of `{}` have no column `{}`", asked.name, settles.column));
         let names = asked.answer.columns.iter().map(|c| c.name.as_str());
-        return Err(match nearest(&settles.column, names) {
-            Some(name) => error.hint(format!("Is `{name}` meant?")),
-            None => error,
-        });
+        let near = nearest(&settles.column, names).map(|name| format!(" (did you mean `{name}`?)"));
+        let (rows, name) = (&asked.name, &settles.column);
+        return Err(wrong(format!("column: the rows of `{rows}` have no column `{name}`{}", near.unwrap_or_default())));
     };
     let known =
         |value: &&String| column.shape.open || column.shape.values.is_empty() || column.shape.values.contains(value);
@@ -463,7 +461,10 @@ components:
             ("method: got, column: state, done: [ready]", "method: no method `got`"),
             ("method: list, column: state, done: [ready]", "method: `list` must be a GET without paging"),
             ("method: make, column: state, done: [ready]", "method: `make` must be a GET without paging"),
-            ("method: get, column: stat, done: [ready]", "column: the rows of `get` have no column `stat`"),
+            (
+                "method: get, column: stat, done: [ready]",
+                "column: the rows of `get` have no column `stat` (did you mean `state`?)",
+            ),
             ("method: get, column: far, done: [ready]", "column: the rows of `get` have no column `far`"),
             ("method: get, column: _raw, done: [ready]", "column: the rows of `get` have no column `_raw`"),
             ("method: get, column: state, done: [redy]", "done: `redy` is no value of the column `state`"),
