@@ -20,6 +20,8 @@ use crate::plan::{Outcome, StatementContext};
 pub struct Answer {
     /// The rows; None for a statement that has none.
     pub rows: Option<Rows>,
+    /// Lines to print as they stand: what a dry run shows.
+    pub lines: Option<Vec<String>>,
     /// What happened, for a statement without rows (`2 rows inserted`).
     pub message: Option<String>,
     context: Arc<StatementContext>,
@@ -44,6 +46,11 @@ impl Answer {
         Answer { rows: Some(rows), ..Answer::empty(run) }
     }
 
+    /// Lines as they stand.
+    pub(super) fn lines(run: &Run, lines: Vec<String>) -> Answer {
+        Answer { lines: Some(lines), ..Answer::empty(run) }
+    }
+
     /// Adds a sentence.
     pub(super) fn with_message(mut self, message: impl Into<String>) -> Answer {
         self.message = Some(message.into());
@@ -52,7 +59,7 @@ impl Answer {
 
     fn empty(run: &Run) -> Answer {
         let context = run.context.clone();
-        Answer { rows: None, message: None, context, started: run.started, strict: run.settings.strict }
+        Answer { rows: None, lines: None, message: None, context, started: run.started, strict: run.settings.strict }
     }
 
     /// What the statement cost so far, and its warnings. Call it when the rows are read.

@@ -17,8 +17,8 @@ use super::{Run, State};
 use crate::error::{Error, Kind, Result};
 use crate::http::RequestLog;
 use crate::plan::{
-    BindRule, Catalogs, OWN_CATALOG, OWN_SCHEMA, Outcome, PlanOptions, SYSTEM_CATALOG, SessionFacts, Shown, StatementContext,
-    SystemCatalog, physical_rules, register_json, unwrap,
+    BindRule, Catalogs, OWN_CATALOG, OWN_SCHEMA, Outcome, PlanOptions, SYSTEM_CATALOG, SessionFacts, Shown,
+    StatementContext, SystemCatalog, physical_rules, register_json, unwrap,
 };
 use crate::registry::Registry;
 

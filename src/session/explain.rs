@@ -10,7 +10,7 @@ use datafusion::physical_plan::{ExecutionPlan, displayable, execute_stream};
 
 use super::query::statement_of;
 use super::show::ready;
-use super::writes::{Planning, Reads};
+use super::writes::{Planning, Reads, check_extent};
 use super::{Answer, Rows, Run, Session};
 use crate::error::{Error, Result};
 use crate::plan::{CountExec, FetchExec, unwrap};
@@ -49,7 +49,7 @@ impl Session {
             Statement::Explain(_) => return Err(Error::statement("EXPLAIN of EXPLAIN explains nothing")),
             write => match self.plan_write(run, write, Reads::Explain).await? {
                 Planning::Complete(write) => {
-                    self.check_extent(run, &write)?;
+                    check_extent(run, &write)?;
                     write.listed()
                 }
                 Planning::Reads(lines) => lines,

@@ -11,9 +11,9 @@ mod show;
 mod writes;
 
 use std::collections::HashMap;
+use std::collections::VecDeque;
 use std::fmt;
 use std::path::PathBuf;
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Instant;
@@ -23,14 +23,14 @@ use sqlparser::ast::Ident;
 pub use answer::{Answer, Rows, Summary};
 pub use extend::extend;
 pub use settings::{DryRun, MaxFailures, OnError, Settings};
-pub use writes::{Confirm, Proposal, Resume};
 use writes::Shelf;
+pub use writes::{Confirm, Proposal, Resume};
 
 use crate::error::{Error, Result};
 use crate::http::{Budget, Client, ClientOptions, RequestLog};
 pub use crate::http::{Notices, Record};
-pub use crate::plan::{Ended, Outcome};
 use crate::plan::{Answers, Defaults, Names, StatementContext, Warnings};
+pub use crate::plan::{Ended, Outcome};
 use crate::registry::Registry;
 use crate::secret::Redactor;
 use crate::sql::{self, Statement};
@@ -161,16 +161,16 @@ impl Session {
     pub async fn execute(&self, statement: Statement) -> Result<Answer> {
         let run = self.start();
         let result = match statement {
-            Statement::Query(query) => self.query(&run, *query).await,
+            Statement::Query(query) => Box::pin(self.query(&run, *query)).await,
             Statement::Local(statement) => self.local(&run, *statement).await,
             Statement::Show(show) => self.show(&run, &show).await,
             Statement::Describe(describe) => self.describe(&run, &describe).await,
-            Statement::Explain(explain) => self.explain(&run, explain).await,
+            Statement::Explain(explain) => Box::pin(self.explain(&run, explain)).await,
             Statement::Use(name) => self.use_(&run, &name),
             Statement::Set { name, value } => self.set(&run, &name, value).await,
             Statement::Reset { name } => self.reset(&run, &name),
             Statement::Assert { condition, message } => self.assert(&run, *condition, message).await,
-            write => self.write(&run, write).await,
+            write => Box::pin(self.write(&run, write)).await,
         };
         result.map_err(|error| {
             self.state.keep_warnings(run.context.statement, &run.context.warnings.texts());
@@ -199,7 +199,8 @@ impl Session {
             values_hidden: false.into(),
             exchanges: Mutex::default(),
         });
-        let interrupts = Interrupts { all: self.interruptions.clone(), before: self.interruptions.load(Ordering::Relaxed) };
+        let interrupts =
+            Interrupts { all: self.interruptions.clone(), before: self.interruptions.load(Ordering::Relaxed) };
         Run { context, settings, started: Instant::now(), interrupts }
     }
 

@@ -101,7 +101,9 @@ impl Session {
         instead: Option<Instead>,
     ) -> Result<Planned> {
         let (spelling, files) = self.respell(run, &mut statement, instead.as_ref())?;
-        instead.iter().for_each(|instead| instead.put_into(&mut statement));
+        if let Some(instead) = &instead {
+            instead.put_into(&mut statement);
+        }
         let context = self.engine.context(run, Arc::new(spelling.shown.clone()), files)?;
         if let Some(Instead { catalog: (name, catalog), .. }) = instead {
             context.register_catalog(name, catalog);
@@ -112,12 +114,7 @@ impl Session {
     }
 
     /// Resolves tables and columns of a statement; tells whether it may read files by name.
-    fn respell(
-        &self,
-        run: &Run,
-        statement: &mut DfStatement,
-        instead: Option<&Instead>,
-    ) -> Result<(Spelling, bool)> {
+    fn respell(&self, run: &Run, statement: &mut DfStatement, instead: Option<&Instead>) -> Result<(Spelling, bool)> {
         let (spelling, files) = match statement {
             DfStatement::Statement(inner) => self.respell_node(inner.as_mut(), instead)?,
             DfStatement::CopyTo(copy) => match &mut copy.source {

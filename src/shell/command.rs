@@ -8,9 +8,9 @@ use std::sync::Arc;
 use clap::Parser;
 
 use super::args::{Command, Common, Exec, Surroundings, Typed};
-use super::{outcomes, repl, resume};
 use super::report::Report;
 use super::script::{Goes, Runner};
+use super::{outcomes, repl, resume};
 use crate::error::{Error, Kind, Result};
 use crate::output::{Format, Options, Target};
 use crate::sandbox::{self, Sandbox};
@@ -127,11 +127,11 @@ async fn run_exec(exec: &Exec, common: &Common, around: &Surroundings) -> Result
             .note("answered by the sandbox, a simulation inside this program; nothing real is read or changed");
     }
     let result = match &common.file {
-        None => run_all(&runner, &texts, &mut std::io::stdout()).await,
+        None => Box::pin(run_all(&runner, &texts, &mut std::io::stdout())).await,
         Some(path) => {
             runner.print.width = None;
             let mut target = Target::create(path)?;
-            match run_all(&runner, &texts, &mut target).await {
+            match Box::pin(run_all(&runner, &texts, &mut target)).await {
                 Ok(()) => target.commit(),
                 Err(error) => Err(error),
             }
@@ -142,7 +142,7 @@ async fn run_exec(exec: &Exec, common: &Common, around: &Surroundings) -> Result
 
 async fn run_all(runner: &Runner<'_>, texts: &[(Option<String>, String)], to: &mut dyn Write) -> Result<()> {
     for (file, text) in texts {
-        if runner.text(text, file.as_deref(), to).await? == Goes::Unread {
+        if Box::pin(runner.text(text, file.as_deref(), to)).await? == Goes::Unread {
             break;
         }
     }

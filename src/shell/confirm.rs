@@ -1,5 +1,6 @@
 //! The question before a destructive write, for somebody at a terminal. Only `yes` lets it through.
 
+use std::fmt::Write as _;
 use std::io::{BufRead, Write};
 
 use crate::session::Proposal;
@@ -9,10 +10,10 @@ pub fn ask(proposal: &Proposal) -> bool {
     let mut screen = std::io::stderr().lock();
     let mut text = format!("{}:\n", proposal.what);
     for request in &proposal.sample {
-        text.push_str(&format!("  {request}\n"));
+        let _ = writeln!(text, "  {request}");
     }
     if proposal.more > 0 {
-        text.push_str(&format!("  and {} more\n", proposal.more));
+        let _ = writeln!(text, "  and {} more", proposal.more);
     }
     text.push_str("Send it? Type yes to go on: ");
     if screen.write_all(text.as_bytes()).and_then(|()| screen.flush()).is_err() {

@@ -30,7 +30,7 @@ pub async fn run(typed: &Typed, common: &Common, around: &Surroundings) -> Resul
         Some(path) => Some(only_write(&read(path)?)?),
     };
     let resume = Resume { input, resend_unknown: typed.resend_unknown };
-    let answer = runner.until_interrupted(session.resume(id, resume)).await?;
+    let answer = Box::pin(runner.until_interrupted(session.resume(id, resume))).await?;
     runner.answer(answer, &mut out).await.map(drop)
 }
 
@@ -44,6 +44,9 @@ fn only_write(text: &str) -> Result<sql::Statement> {
     let mut writes = statements.into_iter().filter(sql::Statement::is_write);
     match (writes.next(), writes.next()) {
         (Some(write), None) => Ok(write),
-        _ => Err(Error::new(Kind::Usage, "the input must hold the statement that the run was begun with, and no other write")),
+        _ => Err(Error::new(
+            Kind::Usage,
+            "the input must hold the statement that the run was begun with, and no other write",
+        )),
     }
 }

@@ -107,6 +107,13 @@ impl Runner<'_> {
 
     /// Prints what a statement answered.
     pub async fn answer(&self, mut answer: Answer, to: &mut dyn Write) -> Result<Goes> {
+        for line in answer.lines.iter().flatten() {
+            match writeln!(to, "{line}") {
+                Ok(()) => {}
+                Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Ok(Goes::Unread),
+                Err(error) => return Err(Error::new(Kind::Usage, format!("the output cannot be written: {error}"))),
+            }
+        }
         let printed = match answer.rows.take() {
             None => None,
             Some(rows) => {

@@ -155,7 +155,8 @@ mod tests {
 
     #[test]
     fn from_begins_the_rows_of_many_calls() {
-        let read = exec("EXEC a.b @x = upper(name), @y = a IS DISTINCT FROM b FROM (SELECT uid FROM t) AS q WHERE uid <> 'z'");
+        let read =
+            exec("EXEC a.b @x = upper(name), @y = a IS DISTINCT FROM b FROM (SELECT uid FROM t) AS q WHERE uid <> 'z'");
         assert_eq!(read.arguments.len(), 2);
         let source = read.source.map(|q| q.to_string());
         assert_eq!(source.as_deref(), Some("SELECT * FROM (SELECT uid FROM t) AS q WHERE uid <> 'z'"));

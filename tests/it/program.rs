@@ -187,7 +187,12 @@ async fn an_interrupted_read_exits_130_and_a_write_waits_for_its_request() {
         world.sandbox.add_fault(Fault::once("/accounts/", FaultKind::Hang));
         let program = world.program();
         let mut command = program.command(env!("CARGO_BIN_EXE_weir"));
-        let mut child = command.args(["--write-concurrency", "1", "exec", sql]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = command
+            .args(["--write-concurrency", "1", "exec", sql])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         while world.sandbox.requests().is_empty() {
             tokio::task::yield_now().await;
         }

@@ -296,10 +296,13 @@ impl ExecutionPlan for FetchExec {
                 return Ok(futures::stream::once(async { Ok(rows) }).boxed());
             }
             let pages = Pages::new(fetch, limit, context).map_err(wrap)?.counted(cost);
-            Ok::<_, DataFusionError>(futures::stream::try_unfold(pages, |mut pages| async {
-                let batch = pages.next().await.map_err(wrap)?;
-                Ok(batch.map(|batch| (batch, pages)))
-            }).boxed())
+            Ok::<_, DataFusionError>(
+                futures::stream::try_unfold(pages, |mut pages| async {
+                    let batch = pages.next().await.map_err(wrap)?;
+                    Ok(batch.map(|batch| (batch, pages)))
+                })
+                .boxed(),
+            )
         };
         let stream = futures::stream::once(begin).try_flatten();
         Ok(Box::pin(RecordBatchStreamAdapter::new(self.output_schema(), stream)))

@@ -8,6 +8,7 @@ use crate::http::Policy;
 
 /// The settings in force.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct Settings {
     /// A list that may be cut is an error.
     pub strict: bool,

@@ -7,12 +7,12 @@ use arrow::array::RecordBatch;
 use serde_json::{Map, Value};
 use sqlparser::ast::Ident;
 
-use crate::session::Run;
 use crate::error::{Error, Kind, Result, counted};
 use crate::http::{Call, Prepared, prepare};
 use crate::plan::folded;
 use crate::registry::{Choice, Kind as ValueKind, Method, Resource, Shape, Verb, fit, required, takes};
 use crate::rows::to_json;
+use crate::session::Run;
 
 /// One call, checked.
 #[derive(Clone)]
@@ -48,11 +48,15 @@ pub(super) fn check_required(
     let variable = method.parameters.iter().find(|p| p.name == *first).and_then(|p| p.variable.as_ref());
     let or = variable.map(|v| format!(", or set the environment variable {v}")).unwrap_or_default();
     let whole = format!("{}.{}", resource.full_name(), method.name);
-    Err(Error::statement(format!("{whole} needs {}", lacking.join(" and ")))
-        .hint(match resource.verb_of(&method.name) {
-            Verb::Insert => format!("give {first} a value{or}; SHOW INSERT INTO {} writes a statement to fill in", resource.full_name()),
+    Err(Error::statement(format!("{whole} needs {}", lacking.join(" and "))).hint(
+        match resource.verb_of(&method.name) {
+            Verb::Insert => format!(
+                "give {first} a value{or}; SHOW INSERT INTO {} writes a statement to fill in",
+                resource.full_name()
+            ),
             _ => format!("add @{first} = '...'{or}; DESCRIBE METHOD {whole} lists what it takes"),
-        }))
+        },
+    ))
 }
 
 /// The call of one row, every value fitted and the request prepared. `json` is a body given whole.

@@ -46,7 +46,7 @@ impl From<Delete> for Changes {
 /// What SET does to a field.
 enum New {
     /// Sent.
-    Value(String, Expr),
+    Value(String, Box<Expr>),
     /// A constant of the document: DEFAULT.
     Default(String, Value),
 }
@@ -60,7 +60,7 @@ impl Session {
         let target = Target::new(resource.clone(), &parts, changes.alias.clone());
         let mentioned = changes.selection.iter().flat_map(|s| target.mentioned(s)).collect::<Vec<_>>();
         let method = change_method(run, &resource, &changes, &mentioned)?;
-        self.check_writable(run, &resource, &method, changes.verb)?;
+        guard::check_writable(run, &resource, &method, changes.verb)?;
         let news = news(&resource, &method, &changes)?;
         if !run.settings.allow_unfiltered {
             guard::check_filtered(&target, &method, changes.verb, changes.selection.as_ref())?;
@@ -71,7 +71,7 @@ impl Session {
         let parameters = target.parameters(&method, &mentioned);
         let mut items: Vec<Expr> = parameters.iter().map(|name| target.column(name)).collect();
         items.extend(news.iter().filter_map(|new| match new {
-            New::Value(_, expr) => Some(expr.clone()),
+            New::Value(_, expr) => Some(expr.as_ref().clone()),
             New::Default(..) => None,
         }));
         items.extend(old.iter().map(|name| target.column(name)));
@@ -105,12 +105,7 @@ struct RowShape {
 }
 
 impl RowShape {
-    fn call(
-        &self,
-        run: &Run,
-        (resource, method): (&Arc<Resource>, &Arc<Method>),
-        row: Vec<Value>,
-    ) -> Result<Planned> {
+    fn call(&self, run: &Run, (resource, method): (&Arc<Resource>, &Arc<Method>), row: Vec<Value>) -> Result<Planned> {
         let mut cells = row.into_iter();
         let mut values: Vec<(String, Value)> = Vec::new();
         for (name, value) in self.parameters.iter().zip(cells.by_ref()) {
@@ -171,8 +166,7 @@ fn change_method(run: &Run, resource: &Resource, changes: &Changes, mentioned: &
     };
     let names: Vec<&str> = set.iter().map(String::as_str).collect();
     let idents: Vec<Ident> = changes.set.iter().map(|(ident, _)| ident.clone()).collect();
-    check_given(resource, changes.verb, &method, &names)
-        .map_err(|e| super::arguments::at_column(e, &set, &idents))?;
+    check_given(resource, changes.verb, &method, &names).map_err(|e| super::arguments::at_column(e, &set, &idents))?;
     Ok(method)
 }
 
@@ -204,8 +198,10 @@ fn news(resource: &Resource, method: &Method, changes: &Changes) -> Result<Vec<N
             _ => None,
         };
         match field {
-            Some(field) if is_default(expr) => news.extend(default_of(field, changes.verb, ident)?.map(|v| New::Default(name, v))),
-            _ => news.push(New::Value(name, expr.clone())),
+            Some(field) if is_default(expr) => {
+                news.extend(default_of(field, changes.verb, ident)?.map(|v| New::Default(name, v)));
+            }
+            _ => news.push(New::Value(name, Box::new(expr.clone()))),
         }
     }
     Ok(news)
@@ -217,8 +213,11 @@ fn default_of(field: &Field, verb: Verb, ident: &Ident) -> Result<Option<Value>>
         (Some(value), _) => Ok(Some(value.clone())),
         (None, Verb::Replace) => Ok(None),
         (None, _) => Err(super::arguments::placed(
-            Error::statement(format!("the default of {} is not documented, and leaving it out would leave it as it is", field.name))
-                .hint("write the value itself"),
+            Error::statement(format!(
+                "the default of {} is not documented, and leaving it out would leave it as it is",
+                field.name
+            ))
+            .hint("write the value itself"),
             ident,
         )),
     }
@@ -229,7 +228,9 @@ fn each_once(calls: Vec<Planned>) -> Result<Vec<Planned>> {
     let mut seen: Map<String, Value> = Map::new();
     let mut kept = Vec::with_capacity(calls.len());
     for planned in calls {
-        let key = Value::Array(planned.call.arguments.iter().map(|(n, v)| Value::from(vec![Value::from(n.clone()), v.clone()])).collect());
+        let key = Value::Array(
+            planned.call.arguments.iter().map(|(n, v)| Value::from(vec![Value::from(n.clone()), v.clone()])).collect(),
+        );
         let body = planned.call.body.clone().unwrap_or_default();
         match seen.get(&key.to_string()) {
             None => {
@@ -238,8 +239,11 @@ fn each_once(calls: Vec<Planned>) -> Result<Vec<Planned>> {
             }
             Some(before) if *before == body => {}
             Some(_) => {
-                return Err(Error::statement(format!("{} would be sent twice, with different values; nothing was sent", planned.request.label))
-                    .hint("several rows match it: narrow FROM or WHERE until one is left"));
+                return Err(Error::statement(format!(
+                    "{} would be sent twice, with different values; nothing was sent",
+                    planned.request.label
+                ))
+                .hint("several rows match it: narrow FROM or WHERE until one is left"));
             }
         }
     }

@@ -7,7 +7,7 @@ use super::arguments::{
     argument_rows, at_column, body_of, call_of, check_once, check_required, in_row, learn, spelled_in,
 };
 use super::returning::Returning;
-use super::{Planning, Reads, Write};
+use super::{Planning, Reads, Write, guard};
 use crate::error::{Error, Result};
 use crate::plan::Lineage;
 use crate::registry::{Choice, Method, Verb, check_given, takes};
@@ -39,7 +39,7 @@ impl Session {
         let idents: Vec<Ident> = exec.arguments.iter().map(|a| a.name.clone()).collect();
         let verb = resource.verb_of(&method.name);
         check_given(&resource, verb, &method, &given).map_err(|e| at_column(e, &names, &idents))?;
-        self.check_writable(run, &resource, &method, Verb::Exec)?;
+        guard::check_writable(run, &resource, &method, Verb::Exec)?;
         let mut values: Vec<Expr> = exec.arguments.drain(..).map(|a| a.value).collect();
         let has_json = exec.json.is_some();
         values.extend(exec.json.take());
@@ -70,7 +70,7 @@ impl Session {
         };
         let (count, mut calls) = (rows.len(), Vec::with_capacity(rows.len()));
         for (index, row) in rows.into_iter().enumerate() {
-            let planned = self.exec_call(run, (&resource, &method, &whole), (&names, row, has_json));
+            let planned = exec_call(run, (&resource, &method, &whole), (&names, row, has_json));
             calls.push(planned.map_err(|e| run.context.without_values(in_row(e, index, count)))?);
         }
         let returning = Returning::whole_answer(&resource, &method);
@@ -83,18 +83,6 @@ impl Session {
             returning,
             awaits: exec.awaits,
         }))
-    }
-
-    fn exec_call(
-        &self,
-        run: &Run,
-        (resource, method, whole): (&crate::registry::Resource, &std::sync::Arc<Method>, &str),
-        (names, mut row, has_json): (&[String], Vec<Value>, bool),
-    ) -> Result<super::arguments::Planned> {
-        let json: Option<Map<String, Value>> =
-            if has_json { row.pop().map(|v| body_of(whole, v)).transpose()? } else { None };
-        check_required(run, (resource, method), names, json.as_ref())?;
-        call_of(run, (resource, method), names.iter().cloned().zip(row).collect(), json)
     }
 
     /// The query behind FROM, its items the arguments. All columns of a sub-query are arguments; of a table only those
@@ -130,6 +118,17 @@ impl Session {
         select.projection = items;
         Ok(source)
     }
+}
+
+fn exec_call(
+    run: &Run,
+    (resource, method, whole): (&crate::registry::Resource, &std::sync::Arc<Method>, &str),
+    (names, mut row, has_json): (&[String], Vec<Value>, bool),
+) -> Result<super::arguments::Planned> {
+    let json: Option<Map<String, Value>> =
+        if has_json { row.pop().map(|v| body_of(whole, v)).transpose()? } else { None };
+    check_required(run, (resource, method), names, json.as_ref())?;
+    call_of(run, (resource, method), names.iter().cloned().zip(row).collect(), json)
 }
 
 /// `FROM (SELECT ..)` and nothing more: its columns were written for this.

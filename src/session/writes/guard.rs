@@ -31,43 +31,6 @@ pub struct Proposal {
 pub type Confirm = Arc<dyn Fn(&Proposal) -> bool + Send + Sync>;
 
 impl Session {
-    /// Refuses a write in a session that only reads. EXEC of a method that SELECT uses too only reads.
-    pub(super) fn check_writable(&self, run: &Run, resource: &Resource, method: &Method, verb: Verb) -> Result<()> {
-        let reads = verb == Verb::Exec && resource.verb_of(&method.name) == Verb::Select;
-        if !run.settings.read_only || reads {
-            return Ok(());
-        }
-        let what = match verb {
-            Verb::Exec => format!("EXEC {}.{}", resource.full_name(), method.name),
-            _ => format!("{verb} of {}", resource.full_name()),
-        };
-        Err(Error::statement(format!("the session is read-only: {what} is refused, and nothing was sent"))
-            .hint("run it without --read-only, or SET read_only = off where the session began without it"))
-    }
-
-    /// The number of things changed, the number of requests.
-    pub(in crate::session) fn check_extent(&self, run: &Run, write: &Write) -> Result<()> {
-        let (calls, most) = (write.calls.len() as u64, run.settings.max_affected);
-        if write.counted && calls > most {
-            return Err(Error::statement(format!(
-                "{} would change {} of {}, and max_affected is {most}; nothing was sent",
-                write.verb,
-                counted(calls, "row"),
-                write.resource.full_name()
-            ))
-            .hint(format!("narrow the statement, or allow it: SET max_affected = {calls}, or --max-affected {calls}")));
-        }
-        let left = run.context.budget.left();
-        if calls <= left {
-            return Ok(());
-        }
-        Err(Error::new(
-            Kind::Network,
-            format!("the statement needs {calls} requests, and its budget has {left} left; nothing was sent"),
-        )
-        .hint("SET max_requests = ... raises the budget"))
-    }
-
     /// Asks whoever sits there, where somebody does and the write is destructive.
     pub(super) fn check_confirmed(&self, run: &Run, write: &Write) -> Result<()> {
         let Some(confirm) = self.confirm.as_ref().filter(|_| run.settings.confirm && is_destructive(write)) else {
@@ -91,6 +54,43 @@ impl Session {
     }
 }
 
+/// Refuses a write in a session that only reads. EXEC of a method that SELECT uses too only reads.
+pub(super) fn check_writable(run: &Run, resource: &Resource, method: &Method, verb: Verb) -> Result<()> {
+    let reads = verb == Verb::Exec && resource.verb_of(&method.name) == Verb::Select;
+    if !run.settings.read_only || reads {
+        return Ok(());
+    }
+    let what = match verb {
+        Verb::Exec => format!("EXEC {}.{}", resource.full_name(), method.name),
+        _ => format!("{verb} of {}", resource.full_name()),
+    };
+    Err(Error::statement(format!("the session is read-only: {what} is refused, and nothing was sent"))
+        .hint("run it without --read-only, or SET read_only = off where the session began without it"))
+}
+
+/// The number of things changed, the number of requests.
+pub(in crate::session) fn check_extent(run: &Run, write: &Write) -> Result<()> {
+    let (calls, most) = (write.calls.len() as u64, run.settings.max_affected);
+    if write.counted && calls > most {
+        return Err(Error::statement(format!(
+            "{} would change {} of {}, and max_affected is {most}; nothing was sent",
+            write.verb,
+            counted(calls, "row"),
+            write.resource.full_name()
+        ))
+        .hint(format!("narrow the statement, or allow it: SET max_affected = {calls}, or --max-affected {calls}")));
+    }
+    let left = run.context.budget.left();
+    if calls <= left {
+        return Ok(());
+    }
+    Err(Error::new(
+        Kind::Network,
+        format!("the statement needs {calls} requests, and its budget has {left} left; nothing was sent"),
+    )
+    .hint("SET max_requests = ... raises the budget"))
+}
+
 /// What cannot be taken back, or touches many things at once.
 fn is_destructive(write: &Write) -> bool {
     let calls = write.calls.len();
@@ -108,17 +108,17 @@ pub(super) fn check_filtered(target: &Target, method: &Method, verb: Verb, selec
     let of_row = |name: &str| !scope.iter().any(|s| s == name);
     // A thing that its scope alone names is one thing.
     let single = method.parameters.iter().filter(|p| p.required).all(|p| !of_row(&p.name));
-    let known = |name: &str| {
-        target.resource.column(name).is_some() || method.parameters.iter().any(|p| p.name == name)
-    };
+    let known = |name: &str| target.resource.column(name).is_some() || method.parameters.iter().any(|p| p.name == name);
     let beyond = |name: &str| known(name) && (single || of_row(name));
     if selection.is_some_and(|s| bounds(target, &beyond, s)) {
         return Ok(());
     }
     let full = target.resource.full_name();
     let within = if scope.is_empty() { String::new() } else { format!(" within its {}", scope.join(" and ")) };
-    Err(Error::statement(format!("{verb} without a condition would touch every row of {full}{within}; nothing was sent"))
-        .hint("say in WHERE which rows are meant; for every one of them, SET allow_unfiltered = on"))
+    Err(Error::statement(format!(
+        "{verb} without a condition would touch every row of {full}{within}; nothing was sent"
+    ))
+    .hint("say in WHERE which rows are meant; for every one of them, SET allow_unfiltered = on"))
 }
 
 /// Parameters that the widest list of the resource needs, and that its rows only repeat.

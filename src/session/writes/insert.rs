@@ -7,7 +7,7 @@ use sqlparser::ast::{Expr, Query, SetExpr, Value as Literal};
 
 use super::arguments::{argument_rows, at_column, call_of, check_once, check_required, in_row, learn, spelled};
 use super::returning::Returning;
-use super::{Planning, Reads, Write};
+use super::{Planning, Reads, Write, guard};
 use crate::error::{Error, Result};
 use crate::plan::Lineage;
 use crate::registry::{Method, Resource, Supply, Verb, check_given, choose};
@@ -32,7 +32,7 @@ impl Session {
         let method = insert_method(run, &resource, &given)?;
         check_given(&resource, Verb::Insert, &method, &given).map_err(|e| at_column(e, &columns, &insert.columns))?;
         check_once(&method, &columns)?;
-        self.check_writable(run, &resource, &method, Verb::Insert)?;
+        guard::check_writable(run, &resource, &method, Verb::Insert)?;
         let returning = Returning::of(&resource, &method, insert.returning);
         self.check_returning(run, &returning).await?;
         let (rows, defaults) = match insert.source {

@@ -25,6 +25,7 @@ use crate::registry::{Method, Resource, Verb};
 use crate::sql::Statement;
 use arguments::Planned;
 use change::Changes;
+pub(super) use guard::check_extent;
 pub use guard::{Confirm, Proposal};
 pub(super) use record::Shelf;
 pub use resume::Resume;
@@ -68,9 +69,9 @@ impl Session {
         let Planning::Complete(mut write) = self.plan_write(run, statement, Reads::Send).await? else {
             return Err(Error::new(Kind::Internal, "a write was only explained"));
         };
-        self.check_extent(run, &write)?;
+        check_extent(run, &write)?;
         if let Some(form) = run.settings.dry_run {
-            return self.preview(run, &write, form);
+            return preview::preview(run, &write, form);
         }
         self.check_confirmed(run, &write)?;
         let kept = self.record(run, &mut write, said).await?;

@@ -9,36 +9,32 @@ use super::arguments::Planned;
 use crate::error::{Result, counted};
 use crate::http::sign_in_placeholders;
 use crate::session::settings::DryRun;
-use crate::session::show::ready;
-use crate::session::{Answer, Run, Session};
+use crate::session::{Answer, Run};
 
 /// EXPLAIN lists no more requests than this one by one.
 const LISTED: usize = 20;
 
-impl Session {
-    /// The requests that `write` would send.
-    pub(super) fn preview(&self, run: &Run, write: &Write, form: DryRun) -> Result<Answer> {
-        let headers = self.headers(run, write)?;
-        let mut lines = Vec::with_capacity(write.calls.len());
-        for (row, planned) in write.calls.iter().enumerate() {
-            let line = match form {
-                DryRun::Text => text(planned),
-                DryRun::Curl => curl(planned, &headers),
-                DryRun::Json => json(planned, &headers, row + 1).to_string(),
-            };
-            lines.push(Some(run.context.redactor.clean(&line)));
-        }
-        let column = if form == DryRun::Json { "request" } else { "would be sent" };
-        let whole = format!("{}.{}", write.resource.full_name(), write.method.name);
-        let message = format!("dry run: {} of {whole}, none sent", counted(write.calls.len() as u64, "request"));
-        Ok(Answer::rows(run, ready(vec![(column, lines)])?).with_message(message))
+/// The requests that `write` would send.
+pub(super) fn preview(run: &Run, write: &Write, form: DryRun) -> Result<Answer> {
+    let headers = headers(run, write)?;
+    let mut lines = Vec::with_capacity(write.calls.len());
+    for (row, planned) in write.calls.iter().enumerate() {
+        let line = match form {
+            DryRun::Text => text(planned),
+            DryRun::Curl => curl(planned, &headers),
+            DryRun::Json => json(planned, &headers, row + 1).to_string(),
+        };
+        lines.push(run.context.redactor.clean(&line));
     }
+    let whole = format!("{}.{}", write.resource.full_name(), write.method.name);
+    let message = format!("dry run: {} of {whole}, none sent", counted(write.calls.len() as u64, "request"));
+    Ok(Answer::lines(run, lines).with_message(message))
+}
 
-    /// Headers of the request as one would write them in a shell: no credentials, the variables that hold them.
-    fn headers(&self, run: &Run, write: &Write) -> Result<Vec<(String, String)>> {
-        let access = &run.context.registry.provider(&write.resource.provider)?.access;
-        Ok(sign_in_placeholders(access, &run.context.variables))
-    }
+/// Headers of the request as one would write them in a shell: no credentials, the variables that hold them.
+fn headers(run: &Run, write: &Write) -> Result<Vec<(String, String)>> {
+    let access = &run.context.registry.provider(&write.resource.provider)?.access;
+    Ok(sign_in_placeholders(access, &run.context.variables))
 }
 
 impl Write {

@@ -57,7 +57,8 @@ impl Session {
         };
         if let Some(idempotency) = &write.method.idempotency {
             for planned in &mut write.calls {
-                let own = planned.request.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(&idempotency.header));
+                let own =
+                    planned.request.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(&idempotency.header));
                 if !own {
                     planned.call.idempotency_key = Some(random_key()?);
                 }
@@ -67,11 +68,12 @@ impl Session {
         let new = NewRun {
             statement,
             operation: operation(write),
-            target: self.journal_target(run, &write.resource, &write.method, &journal)?,
-            idempotency: write.method.idempotency.as_ref().map(|known| Idempotency {
-                header: known.header.clone(),
-                lifetime: known.valid.unwrap_or_default(),
-            }),
+            target: journal_target(run, &write.resource, &write.method, &journal)?,
+            idempotency: write
+                .method
+                .idempotency
+                .as_ref()
+                .map(|known| Idempotency { header: known.header.clone(), lifetime: known.valid.unwrap_or_default() }),
             settings: json!({"defaults": defaults(run, &write.resource, &write.method)}),
             seal: Seal::new(secrets)?,
             created_at: SystemTime::now(),
@@ -89,22 +91,16 @@ impl Session {
             })
             .map(Some)
     }
+}
 
-    /// Whom the requests go to and act for.
-    pub(super) fn journal_target(
-        &self,
-        run: &Run,
-        resource: &Resource,
-        method: &Method,
-        journal: &Journal,
-    ) -> Result<Target> {
-        let exchange = run.context.exchange(&resource.provider)?;
-        let hex = |bytes: &[u8]| bytes.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
-        let account = journal.fingerprint(&Secret::new(exchange.credentials.digest(hex)))?;
-        let base_url = run.context.base_url(&resource.provider)?.unwrap_or_else(|| method.server.clone());
-        let account = format!("credentials {}", account.get(..8).unwrap_or(&account));
-        Ok(Target { provider: resource.provider.clone(), base_url, account })
-    }
+/// Whom the requests go to and act for.
+pub(super) fn journal_target(run: &Run, resource: &Resource, method: &Method, journal: &Journal) -> Result<Target> {
+    let exchange = run.context.exchange(&resource.provider)?;
+    let hex = |bytes: &[u8]| bytes.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+    let account = journal.fingerprint(&Secret::new(exchange.credentials.digest(hex)))?;
+    let base_url = run.context.base_url(&resource.provider)?.unwrap_or_else(|| method.server.clone());
+    let account = format!("credentials {}", account.get(..8).unwrap_or(&account));
+    Ok(Target { provider: resource.provider.clone(), base_url, account })
 }
 
 /// What the write calls. The document's part is the request's form: a change of it is a change of what rows mean.
@@ -128,9 +124,11 @@ pub(super) fn form(method: &Method) -> String {
 
 /// The defaults in force of what the method needs.
 pub(super) fn defaults(run: &Run, resource: &Resource, method: &Method) -> Value {
-    let known = method.parameters.iter().filter(|p| p.required).filter_map(|p| {
-        Some((p.name.clone(), Value::String(run.context.default_of(resource, p)?)))
-    });
+    let known = method
+        .parameters
+        .iter()
+        .filter(|p| p.required)
+        .filter_map(|p| Some((p.name.clone(), Value::String(run.context.default_of(resource, p)?))));
     Value::Object(known.collect::<Map<_, _>>())
 }
 
@@ -180,7 +178,9 @@ fn hide(seal: &Seal, shape: &Shape, value: &mut Value) -> bool {
         }
         Value::Array(items) => {
             if let Some(shape) = &shape.items {
-                items.iter_mut().for_each(|item| found |= hide(seal, shape, item));
+                for item in items {
+                    found |= hide(seal, shape, item);
+                }
             }
         }
         _ => {}

@@ -7,10 +7,10 @@ use std::time::SystemTime;
 use serde_json::Value;
 
 use super::arguments::Planned;
-use super::record::{arguments_of, defaults, form};
+use super::record::{arguments_of, defaults, form, journal_target};
 use super::returning::Returning;
 use super::send::Ends;
-use super::{Planning, Reads, Write};
+use super::{Planning, Reads, Write, guard, preview};
 use crate::error::{Error, Kind, Result, counted};
 use crate::http::{Call, prepare, random_key};
 use crate::journal::{Inputs, Journal, KeptRow, RowState, Run as JournalRun, RunHead, RunSummary};
@@ -87,8 +87,11 @@ impl Session {
     /// When there is no such run.
     pub fn list_run(&self, id: &str) -> Result<Answer> {
         let run = self.start();
-        let rows: Vec<KeptRow> =
-            self.kept_journal()?.rows(id)?.filter(|row| row.as_ref().map_or(true, |r| r.state != RowState::Done)).collect::<Result<_>>()?;
+        let rows: Vec<KeptRow> = self
+            .kept_journal()?
+            .rows(id)?
+            .filter(|row| row.as_ref().map_or(true, |r| r.state != RowState::Done))
+            .collect::<Result<_>>()?;
         Ok(Answer::rows(&run, table(&rows)?))
     }
 
@@ -116,9 +119,9 @@ impl Session {
         let (resource, method) = self.method_of_run(&head)?;
         let verb = Verb::ALL.into_iter().find(|v| v.to_string().eq_ignore_ascii_case(&head.operation.verb));
         let verb = verb.unwrap_or(Verb::Exec);
-        self.check_writable(run, &resource, &method, Verb::Insert)?;
+        guard::check_writable(run, &resource, &method, Verb::Insert)?;
         check_defaults(run, (&resource, &method), &head)?;
-        let target = self.journal_target(run, &resource, &method, &journal)?;
+        let target = journal_target(run, &resource, &method, &journal)?;
         let inputs = match resume.input {
             None => None,
             Some(statement) => Some(self.inputs(run, &head, statement).await?),
@@ -131,17 +134,20 @@ impl Session {
         let left = run.context.budget.left();
         if write.calls.len() as u64 > left {
             let needed = counted(write.calls.len() as u64, "request");
-            return Err(Error::new(Kind::Network, format!("the rest of the run needs {needed}, and the budget is {left}"))
-                .hint("--max-requests raises it"));
+            return Err(Error::new(
+                Kind::Network,
+                format!("the rest of the run needs {needed}, and the budget is {left}"),
+            )
+            .hint("--max-requests raises it"));
         }
         if let Some(form) = run.settings.dry_run {
-            return self.preview(run, &write, form);
+            return preview::preview(run, &write, form);
         }
         let keys = rest.rows.iter().map(|(_, _, again)| *again == Again::New).collect();
         let record = super::send::Record { run: kept, numbers, new_keys: keys };
         let (ends, sent) = self.send_all(run, Arc::new(write), Some(record)).await?;
         self.state.keep_outcomes(&ends.rows);
-        self.told(run, &head, (&rest, &ends, &sent.write))
+        told(run, &head, (&rest, &ends, &sent.write))
     }
 
     fn kept_journal(&self) -> Result<Arc<Journal>> {
@@ -182,44 +188,52 @@ impl Session {
         };
         let (given, begun) = (format!("{}.{}", write.resource.full_name(), write.method.name), &head.operation);
         if given != format!("{}.{}", begun.resource, begun.method) {
-            return Err(Error::new(Kind::Usage, format!("run {} calls {}.{}, and this statement calls {given}", head.id, begun.resource, begun.method))
-                .hint("give the statement that the run was begun with"));
+            return Err(Error::new(
+                Kind::Usage,
+                format!("run {} calls {}.{}, and this statement calls {given}", head.id, begun.resource, begun.method),
+            )
+            .hint("give the statement that the run was begun with"));
         }
         Ok(Inputs::new(write.calls.iter().map(|c| arguments_of(&c.call.arguments, c.call.body.as_ref())).collect()))
     }
+}
 
-    /// What became of the rest: rows that are still not done, and the sentence.
-    fn told(&self, run: &Run, head: &RunHead, (rest, ends, write): (&Rest, &Ends, &Write)) -> Result<Answer> {
-        let done = ends.rows.iter().filter(|o| o.ended == Ended::Done).count();
-        let held = rest.unknown.len() + rest.secret.len();
-        let left = ends.rows.len() - done + held;
-        let message = format!("run {}: {} sent, {done} done; {left} of the run are not done", head.id, ends.rows.len());
-        if left == 0 {
-            return Ok(Answer::done(run, format!("run {}: {} sent and done; the run is complete", head.id, counted(done as u64, "row"))));
-        }
-        let failure = super::send::failure(write, &ends.errors, &ends.rows);
-        if held == 0 && let Some(error) = failure {
-            return Err(error);
-        }
-        let mut hints = Vec::new();
-        if !rest.unknown.is_empty() {
-            hints.push(format!(
-                "{} may have taken effect, the first of them {}: look, and then --resend-unknown sends them again, or --forget drops the run",
-                counted(rest.unknown.len() as u64, "row"),
-                rest.unknown[0].label
-            ));
-        }
-        if !rest.secret.is_empty() {
-            hints.push(format!(
-                "{} hold secret values that the journal does not keep: give the statement again, with -i FILE",
-                counted(rest.secret.len() as u64, "row")
-            ));
-        }
-        let held: Vec<KeptRow> = rest.unknown.iter().chain(&rest.secret).cloned().collect();
-        let error = Error::new(Kind::Partial, message).hint(hints.join("; "));
-        let rows = crate::session::Rows::followed_by(table(&held)?, error);
-        Ok(Answer::rows(run, rows))
+/// What became of the rest: rows that are still not done, and the sentence.
+fn told(run: &Run, head: &RunHead, (rest, ends, write): (&Rest, &Ends, &Write)) -> Result<Answer> {
+    let done = ends.rows.iter().filter(|o| o.ended == Ended::Done).count();
+    let held = rest.unknown.len() + rest.secret.len();
+    let left = ends.rows.len() - done + held;
+    let message = format!("run {}: {} sent, {done} done; {left} of the run are not done", head.id, ends.rows.len());
+    if left == 0 {
+        return Ok(Answer::done(
+            run,
+            format!("run {}: {} sent and done; the run is complete", head.id, counted(done as u64, "row")),
+        ));
     }
+    let failure = super::send::failure(write, &ends.errors, &ends.rows);
+    if held == 0
+        && let Some(error) = failure
+    {
+        return Err(error);
+    }
+    let mut hints = Vec::new();
+    if !rest.unknown.is_empty() {
+        hints.push(format!(
+            "{} may have taken effect, the first of them {}: look, and then --resend-unknown sends them again, or --forget drops the run",
+            counted(rest.unknown.len() as u64, "row"),
+            rest.unknown[0].label
+        ));
+    }
+    if !rest.secret.is_empty() {
+        hints.push(format!(
+            "{} hold secret values that the journal does not keep: give the statement again, with -i FILE",
+            counted(rest.secret.len() as u64, "row")
+        ));
+    }
+    let held: Vec<KeptRow> = rest.unknown.iter().chain(&rest.secret).cloned().collect();
+    let error = Error::new(Kind::Partial, message).hint(hints.join("; "));
+    let rows = crate::session::Rows::followed_by(table(&held)?, error);
+    Ok(Answer::rows(run, rows))
 }
 
 /// Rows of the journal as a table.

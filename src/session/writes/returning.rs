@@ -9,12 +9,12 @@ use datafusion::catalog::MemTable;
 use serde_json::{Map, Value, json};
 use sqlparser::ast::{Expr, Ident, SelectItem, Visit, VisitMut, Visitor, VisitorMut};
 
-use crate::session::query::select_of;
-use crate::session::{Rows, Run, Session};
 use crate::error::{Error, Kind, Result};
 use crate::plan::folded;
 use crate::registry::{Column, JsonPath, Method, Resource, takes};
 use crate::rows::{Decoder, Envelope, schema};
+use crate::session::query::select_of;
+use crate::session::{Rows, Run, Session};
 use crate::sql::{self, Statement};
 
 /// The name of the answers, in RETURNING. Nobody has to type it.
@@ -78,7 +78,9 @@ impl Returning {
             named.all |= matches!(item, SelectItem::Wildcard(_));
         }
         let answered = |c: &&Column| {
-            method.answer.columns.iter().any(|a| a.name == c.name) || takes(method, &c.name).is_some() || c.name == "_raw"
+            method.answer.columns.iter().any(|a| a.name == c.name)
+                || takes(method, &c.name).is_some()
+                || c.name == "_raw"
         };
         let wanted = |c: &&Column| {
             named.names.iter().any(|n| *n == c.name || *n == c.wire) || (named.all && !c.hidden && !c.only_by_key)
@@ -252,11 +254,7 @@ fn exclude_hidden(select: &mut sqlparser::ast::Select, hidden: &[Column]) {
 }
 
 /// Wire spellings in RETURNING become SQL names.
-fn respell_items(
-    items: &mut [SelectItem],
-    of_wire: &dyn Fn(&str) -> Option<String>,
-    is_name: &dyn Fn(&str) -> bool,
-) {
+fn respell_items(items: &mut [SelectItem], of_wire: &dyn Fn(&str) -> Option<String>, is_name: &dyn Fn(&str) -> bool) {
     struct Respell<'a>(&'a dyn Fn(&str) -> Option<String>, &'a dyn Fn(&str) -> bool);
     impl VisitorMut for Respell<'_> {
         type Break = ();

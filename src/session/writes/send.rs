@@ -2,9 +2,9 @@
 //! each row. It runs as a task of its own, so that nothing that happens to the statement cuts a request in two.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
@@ -81,12 +81,7 @@ impl Drop for Leaving {
 
 impl Session {
     /// Sends every call once. An error: nothing was sent, or a defect hides what was.
-    pub(super) async fn send_all(
-        &self,
-        run: &Run,
-        write: Arc<Write>,
-        record: Option<Record>,
-    ) -> Result<(Ends, Sent)> {
+    pub(super) async fn send_all(&self, run: &Run, write: Arc<Write>, record: Option<Record>) -> Result<(Ends, Sent)> {
         let left = Arc::new(AtomicBool::new(false));
         let sender = Sender {
             record,
@@ -292,8 +287,7 @@ pub(super) fn failure(write: &Write, errors: &Errors, rows: &[Outcome]) -> Optio
 
 fn partly(write: &Write, errors: &Errors, rows: &[Outcome]) -> Option<Error> {
     let count = |ended: Ended| rows.iter().filter(|o| o.ended == ended).count();
-    let (all, done, unknown, not_sent) =
-        (rows.len(), count(Ended::Done), count(Ended::Unknown), count(Ended::NotSent));
+    let (all, done, unknown, not_sent) = (rows.len(), count(Ended::Done), count(Ended::Unknown), count(Ended::NotSent));
     let word = if write.verb == Verb::Insert { "written" } else { participle(write.verb) };
     let first = errors.of_rows.iter().next();
     let Some((row, error)) = first else {
@@ -320,7 +314,8 @@ fn partly(write: &Write, errors: &Errors, rows: &[Outcome]) -> Option<Error> {
         (_, 0) => error.kind(),
         _ => Kind::Partial,
     };
-    let text = format!("{done} of {all} rows were {word}; row {}{doubt} failed: {}{more}{rest}", row + 1, error.message());
+    let text =
+        format!("{done} of {all} rows were {word}; row {}{doubt} failed: {}{more}{rest}", row + 1, error.message());
     let told = Error::new(kind, text);
     let told = match error.hint_text() {
         Some(hint) => told.hint(hint),

@@ -121,7 +121,11 @@ impl Target {
         let is_row_column = |name: &str| self.resource.column(name).is_some_and(|c| !c.paths.is_empty());
         let wanted = method.parameters.iter().filter(|p| {
             let named = mentioned.contains(&p.name);
-            if p.required { named || self.resource.column(&p.name).is_some() || p.variable.is_none() } else { named && !is_row_column(&p.name) }
+            if p.required {
+                named || self.resource.column(&p.name).is_some() || p.variable.is_none()
+            } else {
+                named && !is_row_column(&p.name)
+            }
         });
         wanted.filter(|p| p.constant.is_none() || mentioned.contains(&p.name)).map(|p| p.name.clone()).collect()
     }
@@ -138,7 +142,8 @@ impl Target {
             for relation in &mut source.from {
                 if let TableFactor::Table { name, alias, .. } = &mut relation.relation {
                     *name = object_name(&self.full);
-                    *alias = Some(TableAlias { explicit: true, name: self.alias.clone(), columns: Vec::new(), at: None });
+                    *alias =
+                        Some(TableAlias { explicit: true, name: self.alias.clone(), columns: Vec::new(), at: None });
                 }
             }
             select.from = source.from.drain(..).chain(from).collect();
@@ -199,7 +204,8 @@ impl Session {
         (target, method): (&Target, &Method),
     ) -> Result<Planned> {
         let nameable = Arc::new(target.nameable(method));
-        let all = self.plan_over(run, query.clone(), (&nameable, table(ResourceTable::whole(nameable.clone())))).await?;
+        let all =
+            self.plan_over(run, query.clone(), (&nameable, table(ResourceTable::whole(nameable.clone())))).await?;
         let used = used(&all)?;
         let is_parameter = |name: &String| {
             let row_column = target.resource.column(name).is_some_and(|c| !c.paths.is_empty());
@@ -256,7 +262,11 @@ fn used(planned: &Planned) -> Result<BTreeSet<String>> {
             && scan.table_name.catalog() == Some(CATALOG)
         {
             used.extend(scan.projected_schema.fields().iter().map(|f| f.name().clone()));
-            used.extend(scan.filters.iter().flat_map(|f| f.column_refs().into_iter().map(|c| c.name.clone()).collect::<Vec<_>>()));
+            used.extend(
+                scan.filters
+                    .iter()
+                    .flat_map(|f| f.column_refs().into_iter().map(|c| c.name.clone()).collect::<Vec<_>>()),
+            );
         }
         Ok(TreeNodeRecursion::Continue)
     };

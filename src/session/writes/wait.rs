@@ -36,7 +36,9 @@ impl Session {
         let whole = format!("{}.{}", write.resource.full_name(), write.method.name);
         let Some(settles) = &write.method.settles else {
             if write.awaits {
-                run.context.warnings.add(format!("AWAIT: the document does not say when {whole} has settled; not waited"));
+                run.context
+                    .warnings
+                    .add(format!("AWAIT: the document does not say when {whole} has settled; not waited"));
             }
             return Ok(());
         };
@@ -85,7 +87,12 @@ impl Session {
             None => Ok(()),
             Some(state) => Err(Error::new(
                 Kind::Api,
-                format!("{whole} was taken, and {} of {} ended as {} = '{state}'", failed.len(), counted(all as u64, "row"), settles.column),
+                format!(
+                    "{whole} was taken, and {} of {} ended as {} = '{state}'",
+                    failed.len(),
+                    counted(all as u64, "row"),
+                    settles.column
+                ),
             )),
         }
     }
