@@ -26,7 +26,7 @@ pub use exchange::{Budget, Exchange, Notices};
 pub use log::{Record, RequestLog, Totals};
 pub use page::{PageFacts, PageRequest, next_link, same_origin};
 pub use paging::{Completeness, Next, Pager};
-pub use reply::{Reply, may_have_taken_effect, no_rows, refusal_code, refused, success};
+pub use reply::{Reply, may_have_taken_effect, no_rows, refusal_code, refused, success, unreadable};
 pub use retry::Policy;
 pub use transport::Timeouts;
 pub(crate) use transport::random_key;

@@ -44,7 +44,7 @@ impl Reply {
     }
 
     fn json(&self) -> Option<Value> {
-        serde_json::from_slice(&self.body).ok()
+        serde_json::from_slice(without_mark(&self.body)).ok()
     }
 }
 
@@ -118,7 +118,7 @@ pub fn success(exchange: &Exchange, method: &Method, reply: &Reply) -> Result<Op
     if declared.starts_with("text/") && !is_json(declared) {
         return Ok(Some(Value::String(String::from_utf8_lossy(&reply.body).into_owned())));
     }
-    let value: Value = serde_json::from_slice(&reply.body).map_err(|error| unreadable(reply, &error))?;
+    let value: Value = serde_json::from_slice(without_mark(&reply.body)).map_err(|error| broken(reply, &error))?;
     let denied = exchange.access.success.as_ref().and_then(|path| path.find(&value)) == Some(&Value::Bool(false));
     if denied { Err(refused(exchange, method, reply)) } else { Ok(Some(value)) }
 }
@@ -324,17 +324,36 @@ fn appearance(reply: &Reply) -> String {
     format!("{} bytes of {media}, without an error message", reply.body.len())
 }
 
-fn unreadable(reply: &Reply, error: &serde_json::Error) -> Error {
-    let (label, status) = (&reply.label, reply.status);
-    let message = match reply.json() {
-        None if error.is_eof() => {
-            let end =
-                format!("{label} answered {status} with JSON that ends in the middle ({} bytes)", reply.body.len());
-            return Error::new(Kind::Network, end).hint("The answer was cut on its way: run it again if that is safe.");
-        }
-        _ => format!("{label} answered {status} with something that is not JSON: {}", clean(&appearance(reply))),
+/// The error for an answer that should be JSON and is not. `at`: how many bytes stand before the place where that shows,
+/// and whether the answer only ends there.
+pub fn unreadable(reply: &Reply, (at, cut): (usize, bool), why: &str) -> Error {
+    let (label, status, length) = (&reply.label, reply.status, reply.body.len());
+    if cut {
+        let end = format!("{label} answered {status} with JSON that ends in the middle ({length} bytes)");
+        return Error::new(Kind::Network, end).hint("The answer was cut on its way: run it again if that is safe.");
+    }
+    let begins_as_json = matches!(without_mark(&reply.body).trim_ascii_start(), [b'{' | b'[', ..]);
+    let message = match begins_as_json {
+        true => format!("{label} answered {status} with JSON that is broken at byte {at} of {length}: {why}"),
+        false => format!("{label} answered {status} with something that is not JSON: {}", clean(&appearance(reply))),
     };
     Error::new(Kind::Api, message).hint("Something between here and the API may have answered in its place.")
+}
+
+/// The same for a mistake that `serde_json` found.
+fn broken(reply: &Reply, error: &serde_json::Error) -> Error {
+    let body = without_mark(&reply.body);
+    let lines = body.split_inclusive(|b| *b == b'\n').take(error.line().saturating_sub(1));
+    let at = reply.body.len() - body.len() + lines.map(<[u8]>::len).sum::<usize>() + error.column();
+    // Its own words end with line and column.
+    let text = error.to_string();
+    let why = text.split(" at line ").next().unwrap_or_default();
+    unreadable(reply, (at, error.is_eof()), why)
+}
+
+/// A body without its byte order mark.
+fn without_mark(body: &[u8]) -> &[u8] {
+    body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)
 }
 
 /// Without control characters: an API's words must not drive the terminal.

@@ -7,14 +7,45 @@ use std::sync::Arc;
 use arrow::array::{
     ArrayRef, BooleanBuilder, Float64Builder, Int64Builder, StringViewBuilder, TimestampNanosecondBuilder,
 };
+use arrow::buffer::Buffer;
 use arrow::compute::kernels::cast_utils::string_to_timestamp_nanos;
+use bytes::Bytes;
 
+use super::scan::Token;
+use super::text::{self, string};
 use crate::registry::Kind;
+
+/// The text that values stand in, as the bytes that a string array can point into.
+#[derive(Debug, Clone)]
+pub struct Page {
+    bytes: Buffer,
+}
+
+impl Page {
+    /// None where there are more bytes than a string array can point into.
+    pub fn new(bytes: &Bytes) -> Option<Page> {
+        fits(bytes.len()).then(|| Page { bytes: Buffer::from(bytes.clone()) })
+    }
+}
+
+/// Places in a page are counted by 32 bits.
+fn fits(length: usize) -> bool {
+    length < u32::MAX as usize
+}
+
+/// A JSON value.
+#[derive(Debug, Clone, Copy)]
+pub struct Value<'a> {
+    pub raw: &'a str,
+    pub token: Token,
+    /// Where it begins in the page; None where it does not stand there.
+    pub at: Option<usize>,
+}
 
 /// A column's values so far.
 pub enum ColumnBuilder {
-    Text(StringViewBuilder),
-    Json(StringViewBuilder),
+    Text(Texts),
+    Json(Texts),
     Integer(Int64Builder),
     Number(Float64Builder),
     /// With the wire name: an API may say `"disabled": "disabled"` for true.
@@ -30,29 +61,31 @@ pub enum Fit {
 }
 
 impl ColumnBuilder {
-    pub fn new(kind: Kind, wire: &str, capacity: usize) -> Self {
+    pub fn new(kind: Kind, wire: &str, page: &Page) -> Self {
         match kind {
-            Kind::String => ColumnBuilder::Text(StringViewBuilder::with_capacity(capacity)),
-            Kind::Object | Kind::Array | Kind::Any => ColumnBuilder::Json(StringViewBuilder::with_capacity(capacity)),
-            Kind::Integer => ColumnBuilder::Integer(Int64Builder::with_capacity(capacity)),
-            Kind::Number => ColumnBuilder::Number(Float64Builder::with_capacity(capacity)),
-            Kind::Boolean => ColumnBuilder::Boolean(BooleanBuilder::with_capacity(capacity), wire.to_owned()),
+            Kind::String => ColumnBuilder::Text(Texts::new(page)),
+            Kind::Object | Kind::Array | Kind::Any => ColumnBuilder::Json(Texts::new(page)),
+            Kind::Integer => ColumnBuilder::Integer(Int64Builder::with_capacity(FIRST_ROWS)),
+            Kind::Number => ColumnBuilder::Number(Float64Builder::with_capacity(FIRST_ROWS)),
+            Kind::Boolean => ColumnBuilder::Boolean(BooleanBuilder::with_capacity(FIRST_ROWS), wire.to_owned()),
             Kind::Timestamp => {
-                ColumnBuilder::Timestamp(TimestampNanosecondBuilder::with_capacity(capacity).with_timezone("UTC"))
+                ColumnBuilder::Timestamp(TimestampNanosecondBuilder::with_capacity(FIRST_ROWS).with_timezone("UTC"))
             }
         }
     }
 
-    /// Appends the JSON value `raw`; None and `null` are NULL.
-    pub fn append(&mut self, raw: Option<&str>) -> Fit {
-        let Some(raw) = raw.filter(|r| *r != "null") else {
+    /// Appends a value; None and `null` are NULL.
+    #[inline]
+    pub fn append(&mut self, value: Option<Value<'_>>) -> Fit {
+        let Some(value) = value.filter(|v| v.token != Token::Null) else {
             self.append_null();
             return Fit::Fits;
         };
+        let raw = value.raw;
         let fits = match self {
-            ColumnBuilder::Text(builder) => append_text(builder, raw),
-            ColumnBuilder::Json(builder) => {
-                builder.append_value(compact(raw));
+            ColumnBuilder::Text(texts) => texts.append_text(value),
+            ColumnBuilder::Json(texts) => {
+                texts.append_json(value);
                 true
             }
             ColumnBuilder::Integer(builder) => put(integer(raw), |v| builder.append_value(v)),
@@ -69,7 +102,7 @@ impl ColumnBuilder {
 
     fn append_null(&mut self) {
         match self {
-            ColumnBuilder::Text(builder) | ColumnBuilder::Json(builder) => builder.append_null(),
+            ColumnBuilder::Text(texts) | ColumnBuilder::Json(texts) => texts.builder.append_null(),
             ColumnBuilder::Integer(builder) => builder.append_null(),
             ColumnBuilder::Number(builder) => builder.append_null(),
             ColumnBuilder::Boolean(builder, _) => builder.append_null(),
@@ -79,7 +112,7 @@ impl ColumnBuilder {
 
     pub fn finish(&mut self) -> ArrayRef {
         match self {
-            ColumnBuilder::Text(builder) | ColumnBuilder::Json(builder) => Arc::new(builder.finish()),
+            ColumnBuilder::Text(texts) | ColumnBuilder::Json(texts) => Arc::new(texts.builder.finish()),
             ColumnBuilder::Integer(builder) => Arc::new(builder.finish()),
             ColumnBuilder::Number(builder) => Arc::new(builder.finish()),
             ColumnBuilder::Boolean(builder, _) => Arc::new(builder.finish()),
@@ -88,45 +121,72 @@ impl ColumnBuilder {
     }
 }
 
+/// Text that is long stays where it stands in the page: the array points there. What is short is copied, and what is
+/// written otherwise in the page (escapes, JSON on several lines).
+pub struct Texts {
+    builder: StringViewBuilder,
+    page: Page,
+    /// The page's number among the array's buffers, once something points there.
+    block: Option<u32>,
+}
+
+impl Texts {
+    fn new(page: &Page) -> Texts {
+        Texts { builder: StringViewBuilder::with_capacity(FIRST_ROWS), page: page.clone(), block: None }
+    }
+
+    /// Text holds any value: a number, boolean, object or array as its JSON.
+    #[inline]
+    fn append_text(&mut self, value: Value<'_>) -> bool {
+        match value.token {
+            Token::Text => {
+                let inner = &value.raw[1..value.raw.len() - 1];
+                self.append(inner, value.at.map(|at| at + 1));
+                true
+            }
+            Token::Escaped => put(text::string(value.raw), |text| self.builder.append_value(text)),
+            _ => {
+                self.append_json(value);
+                true
+            }
+        }
+    }
+
+    #[inline]
+    fn append_json(&mut self, value: Value<'_>) {
+        match value.token {
+            Token::Object | Token::Array => match text::compact(value.raw) {
+                Cow::Borrowed(raw) => self.append(raw, value.at),
+                Cow::Owned(copy) => self.builder.append_value(copy),
+            },
+            _ => self.append(value.raw, value.at),
+        }
+    }
+
+    #[inline]
+    fn append(&mut self, text: &str, at: Option<usize>) {
+        let within = at.filter(|_| text.len() >= LONG).and_then(|at| u32::try_from(at).ok());
+        let pointed = match (within, u32::try_from(text.len())) {
+            (Some(at), Ok(length)) => {
+                let block = *self.block.get_or_insert_with(|| self.builder.append_block(self.page.bytes.clone()));
+                self.builder.try_append_view(block, at, length).is_ok()
+            }
+            _ => false,
+        };
+        if !pointed {
+            self.builder.append_value(text);
+        }
+    }
+}
+
+/// Rows that there is room for at first.
+const FIRST_ROWS: usize = 128;
+
+/// Text from here on is not copied. What is shorter is copied sooner than arrow checks that it is text (benches/README.md).
+const LONG: usize = 1024;
+
 fn put<T>(value: Option<T>, append: impl FnOnce(T)) -> bool {
     value.map(append).is_some()
-}
-
-/// The text of a JSON string, without copying where it has no escapes. None for other values and for escapes that are
-/// no text (half of a surrogate pair).
-fn string(raw: &str) -> Option<Cow<'_, str>> {
-    let inner = raw.strip_prefix('"')?.strip_suffix('"')?;
-    if inner.contains('\\') { serde_json::from_str(raw).ok().map(Cow::Owned) } else { Some(Cow::Borrowed(inner)) }
-}
-
-/// Text holds any value: a number, boolean, object or array as its JSON.
-fn append_text(builder: &mut StringViewBuilder, raw: &str) -> bool {
-    if raw.starts_with('"') {
-        return put(string(raw), |text| builder.append_value(text));
-    }
-    builder.append_value(compact(raw));
-    true
-}
-
-/// JSON on one line. Line breaks stand only between tokens, where they mean nothing.
-fn compact(raw: &str) -> Cow<'_, str> {
-    if !raw.contains('\n') {
-        return Cow::Borrowed(raw);
-    }
-    let mut text = String::with_capacity(raw.len());
-    let (mut in_string, mut escaped) = (false, false);
-    for c in raw.chars() {
-        if in_string {
-            in_string = escaped || c != '"';
-            escaped = !escaped && c == '\\';
-        } else if c.is_ascii_whitespace() {
-            continue;
-        } else {
-            in_string = c == '"';
-        }
-        text.push(c);
-    }
-    Cow::Owned(text)
 }
 
 /// The characters of a scalar: a string's text or a number's JSON.
@@ -224,16 +284,5 @@ mod tests {
         assert_eq!(integer("12.0"), Some(12));
         assert_eq!(integer("12.5"), None);
         assert_eq!(integer("18446744073709551615"), None);
-    }
-
-    #[test]
-    fn json_on_several_lines_becomes_one() {
-        assert_eq!(compact("{\n  \"a b\": \"x\\\" y\",\n  \"c\": [1, 2]\n}"), "{\"a b\":\"x\\\" y\",\"c\":[1,2]}");
-    }
-
-    #[test]
-    fn text_escapes_are_read() {
-        assert_eq!(string(r#""a\u00e9\n\ud83d\ude00""#).as_deref(), Some("aé\n😀"));
-        assert_eq!(string(r#""\ud83d""#), None);
     }
 }

@@ -1,33 +1,29 @@
-//! Rows of JSON into one Arrow batch, column by column, without a tree of values.
+//! Rows of JSON into one Arrow batch, in one pass over the answer's bytes and without a tree of values.
 //! Knows the registry's columns; nothing of envelopes (that is `envelope`) or of requests.
-
-use std::collections::HashMap;
-use std::fmt;
 
 use arrow::array::RecordBatchOptions;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_json::value::RawValue;
 
-use super::builder::{ColumnBuilder, Fit};
-use super::envelope::{Rows, descend};
+use super::builder::{ColumnBuilder, Fit, Page, Value};
+use super::paths::{Nowhere, Paths, Walk};
+use super::scan::{Broken, Scan, Span, Token};
 use super::schema;
 use crate::error::{Error, Kind, Result};
-use crate::registry::{Column, JsonPath};
+use crate::registry::Column;
 
 /// Decodes rows into the columns it was made for. One for each scan; it holds no rows.
 #[derive(Debug)]
 pub struct Decoder {
     columns: Vec<Column>,
     schema: SchemaRef,
-    /// Top-level keys that some column asks for, with their slot.
-    slots: HashMap<String, usize>,
-    /// Some column asks for the whole row.
-    whole: bool,
+    /// What columns ask for, and where in it each column's values are.
+    paths: Paths,
+    places: Vec<Vec<usize>>,
 }
 
 /// One batch of rows.
+#[derive(Debug)]
 pub struct Decoded {
     /// The rows, in the API's order.
     pub batch: RecordBatch,
@@ -35,6 +31,8 @@ pub struct Decoded {
     pub misfits: Vec<Misfit>,
     /// The first row's JSON text, hashed: two pages that begin alike are the same page.
     pub first_row: Option<u64>,
+    /// Where the last row stands in the answer.
+    pub(super) last_row: Option<Span>,
 }
 
 /// Values of a column that did not fit its type, and became NULL.
@@ -54,19 +52,10 @@ impl Decoder {
     /// A decoder for `columns`, in that order.
     #[must_use]
     pub fn new(columns: Vec<Column>) -> Decoder {
-        let mut slots = HashMap::new();
-        let mut whole = false;
-        for path in columns.iter().flat_map(|c| &c.paths) {
-            match path.0.first() {
-                Some(key) => {
-                    let next = slots.len();
-                    slots.entry(key.clone()).or_insert(next);
-                }
-                None => whole = true,
-            }
-        }
+        let mut paths = Paths::default();
+        let places = columns.iter().map(|c| c.paths.iter().map(|path| paths.add(path)).collect()).collect();
         let schema = schema::schema(&columns);
-        Decoder { columns, schema, slots, whole }
+        Decoder { columns, schema, paths, places }
     }
 
     /// The schema of the batches.
@@ -74,80 +63,96 @@ impl Decoder {
     pub fn schema(&self) -> &SchemaRef {
         &self.schema
     }
-
-    /// Decodes `rows`. `echo` gives the value of a column that is a request parameter, as JSON text.
-    ///
-    /// # Errors
-    /// [`Kind::Network`] when the rows are not JSON after all.
-    pub fn decode(&self, rows: &Rows<'_>, echo: &dyn Fn(&Column) -> Option<String>) -> Result<Decoded> {
-        let echoes = self.columns.iter().map(|c| if c.paths.is_empty() { echo(c) } else { None }).collect();
-        let builders = self.columns.iter().map(|c| ColumnBuilder::new(c.shape.kind, &c.wire, 128)).collect();
-        let misfits = vec![(0, None); self.columns.len()];
-        let mut table = Table { decoder: self, echoes, builders, misfits, rows: 0, keyless: 0, first_row: None };
-        let read = match rows {
-            Rows::None => Ok(()),
-            Rows::One(raw) => table.row_of(raw),
-            Rows::Array(raw) => serde_json::Deserializer::from_str(raw.get()).deserialize_seq(&mut table),
-        };
-        read.map_err(|e| Error::new(Kind::Network, format!("the answer's rows cannot be read: {e}")))?;
-        table.finish()
-    }
 }
 
-/// The columns under construction.
-struct Table<'d> {
+/// The columns under construction. Each holds the rows of one place of an answer.
+pub struct Table<'d> {
     decoder: &'d Decoder,
-    echoes: Vec<Option<String>>,
+    text: &'d str,
+    walk: Walk<'d>,
+    echoes: Vec<Option<(String, Token)>>,
     builders: Vec<ColumnBuilder>,
     misfits: Vec<(u64, Option<String>)>,
     rows: usize,
     /// Rows that are no objects, though columns ask for keys.
     keyless: u64,
     first_row: Option<u64>,
+    last_row: Option<Span>,
 }
 
-impl Table<'_> {
-    fn row_of(&mut self, raw: &RawValue) -> serde_json::Result<()> {
-        self.note_first(raw.get());
-        let mut slots = vec![None; self.decoder.slots.len()];
-        if raw.get().starts_with('{') {
-            let seed = Row { keys: &self.decoder.slots, slots: &mut slots };
-            seed.deserialize(&mut serde_json::Deserializer::from_str(raw.get()))?;
-        } else if !self.decoder.slots.is_empty() {
-            self.keyless += 1;
+impl<'d> Table<'d> {
+    /// No rows yet. `echo` gives the value of a column that is a request parameter, as JSON text.
+    pub fn new(decoder: &'d Decoder, (text, page): (&'d str, &Page), echo: &Echo<'_>) -> Table<'d> {
+        let of = |column: &Column| {
+            let text = column.paths.is_empty().then(|| echo(column)).flatten()?;
+            let token = Scan::new(&text, 0).value().map_or(Token::Null, |span| span.token);
+            Some((text, token))
+        };
+        Table {
+            decoder,
+            text,
+            walk: Walk::new(&decoder.paths),
+            echoes: decoder.columns.iter().map(of).collect(),
+            builders: decoder.columns.iter().map(|c| ColumnBuilder::new(c.shape.kind, &c.wire, page)).collect(),
+            misfits: vec![(0, None); decoder.columns.len()],
+            rows: 0,
+            keyless: 0,
+            first_row: None,
+            last_row: None,
         }
-        self.append(&slots, Some(raw));
+    }
+
+    /// Takes the rows of the array that `scan` stands at.
+    pub fn array(&mut self, scan: &mut Scan<'_>) -> std::result::Result<(), Broken> {
+        let mut more = scan.enter(b']');
+        while more {
+            self.row(scan)?;
+            more = scan.more(b']')?;
+        }
         Ok(())
     }
 
-    fn note_first(&mut self, text: &str) {
+    /// Takes the row that `scan` stands at.
+    pub fn row(&mut self, scan: &mut Scan<'_>) -> std::result::Result<(), Broken> {
+        let row = self.walk.value(self.text, scan, &mut Nowhere)?;
         if self.rows == 0 {
-            self.first_row = Some(hash(text));
+            self.first_row = Some(hash(&self.text[row.start..row.end]));
         }
+        self.last_row = Some(row);
+        // A row that is no object has no values.
+        self.keyless += u64::from(row.token != Token::Object && self.decoder.paths.has_keys());
+        self.append();
+        Ok(())
     }
 
-    fn append(&mut self, slots: &[Option<&RawValue>], whole: Option<&RawValue>) {
-        for (i, column) in self.decoder.columns.iter().enumerate() {
-            let value = match column.paths.as_slice() {
-                [] => self.echoes[i].as_deref(),
-                [path] => find(path, &self.decoder.slots, slots, whole),
-                paths => paths
-                    .iter()
-                    .filter_map(|path| find(path, &self.decoder.slots, slots, whole))
-                    .find(|text| column.shape.kind.is_json() || is_scalar(text)),
+    fn append(&mut self) {
+        let (walk, text) = (&self.walk, self.text);
+        let at = |place: usize| {
+            let span = walk.at(place)?;
+            Some(Value { raw: &text[span.start..span.end], token: span.token, at: Some(span.start) })
+        };
+        for (i, places) in self.decoder.places.iter().enumerate() {
+            let value = match places.as_slice() {
+                [] => self.echoes[i].as_ref().map(|(raw, token)| Value { raw, token: *token, at: None }),
+                [place] => at(*place),
+                places => {
+                    let any = self.decoder.columns[i].shape.kind.is_json();
+                    places.iter().filter_map(|place| at(*place)).find(|value| any || is_scalar(value.token))
+                }
             };
             if self.builders[i].append(value) == Fit::DoesNot {
                 let (count, example) = &mut self.misfits[i];
                 *count += 1;
-                if !column.shape.secret {
-                    example.get_or_insert_with(|| value.unwrap_or_default().chars().take(60).collect());
+                if !self.decoder.columns[i].shape.secret {
+                    example.get_or_insert_with(|| value.map_or("", |v| v.raw).chars().take(60).collect());
                 }
             }
         }
         self.rows += 1;
     }
 
-    fn finish(mut self) -> Result<Decoded> {
+    /// The rows that were taken.
+    pub fn finish(mut self) -> Result<Decoded> {
         let arrays = self.builders.iter_mut().map(ColumnBuilder::finish).collect();
         let options = RecordBatchOptions::new().with_row_count(Some(self.rows));
         let batch = RecordBatch::try_new_with_options(self.decoder.schema.clone(), arrays, &options)
@@ -164,12 +169,15 @@ impl Table<'_> {
             let (column, wanted) = (String::new(), "object");
             misfits.push(Misfit { column, wanted, count: self.keyless, example: None });
         }
-        Ok(Decoded { batch, misfits, first_row: self.first_row })
+        Ok(Decoded { batch, misfits, first_row: self.first_row, last_row: self.last_row })
     }
 }
 
-fn is_scalar(text: &str) -> bool {
-    !text.starts_with(['{', '[']) && text != "null"
+/// Gives the value of a column that is a request parameter, as JSON text.
+pub type Echo<'e> = dyn Fn(&Column) -> Option<String> + 'e;
+
+fn is_scalar(token: Token) -> bool {
+    !matches!(token, Token::Object | Token::Array | Token::Null)
 }
 
 fn hash(text: &str) -> u64 {
@@ -179,143 +187,13 @@ fn hash(text: &str) -> u64 {
     hasher.finish()
 }
 
-/// The value at `path` in a row whose top-level values are in `slots`.
-fn find<'a>(
-    path: &JsonPath,
-    keys: &HashMap<String, usize>,
-    slots: &[Option<&'a RawValue>],
-    whole: Option<&'a RawValue>,
-) -> Option<&'a str> {
-    let Some((first, rest)) = path.0.split_first() else { return whole.map(RawValue::get) };
-    let value = slots[*keys.get(first)?]?;
-    descend(value, rest).map(RawValue::get)
-}
-
-/// An array of rows.
-impl<'de> Visitor<'de> for &mut Table<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an array of rows")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut rows: A) -> std::result::Result<(), A::Error> {
-        use serde::de::Error as _;
-        // The first row is read whole for its hash; the others only where a column asks for it.
-        if let Some(raw) = rows.next_element::<&RawValue>()? {
-            self.row_of(raw).map_err(A::Error::custom)?;
-        }
-        if self.decoder.whole {
-            while let Some(raw) = rows.next_element::<&RawValue>()? {
-                self.row_of(raw).map_err(A::Error::custom)?;
-            }
-            return Ok(());
-        }
-        let decoder = self.decoder;
-        let mut slots = vec![None; decoder.slots.len()];
-        while let Some(is_object) = rows.next_element_seed(Row { keys: &decoder.slots, slots: &mut slots })? {
-            self.keyless += u64::from(!is_object && !decoder.slots.is_empty());
-            self.append(&slots, None);
-            slots.fill(None);
-        }
-        Ok(())
-    }
-}
-
-/// One row, and whether it is an object: puts the values that columns ask for into their slots and skips the others. A row that is no object has
-/// no values.
-struct Row<'s, 'de> {
-    keys: &'s HashMap<String, usize>,
-    slots: &'s mut [Option<&'de RawValue>],
-}
-
-impl<'de> DeserializeSeed<'de> for Row<'_, 'de> {
-    type Value = bool;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> std::result::Result<bool, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Row<'_, 'de> {
-    type Value = bool;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a row")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<bool, A::Error> {
-        while let Some(slot) = map.next_key_seed(Slot(self.keys))? {
-            match slot {
-                Some(slot) => self.slots[slot] = Some(map.next_value()?),
-                None => {
-                    map.next_value::<IgnoredAny>()?;
-                }
-            }
-        }
-        Ok(true)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> std::result::Result<bool, A::Error> {
-        while items.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(false)
-    }
-
-    fn visit_unit<E>(self) -> std::result::Result<bool, E> {
-        Ok(false)
-    }
-
-    fn visit_bool<E>(self, _: bool) -> std::result::Result<bool, E> {
-        Ok(false)
-    }
-
-    fn visit_i64<E>(self, _: i64) -> std::result::Result<bool, E> {
-        Ok(false)
-    }
-
-    fn visit_u64<E>(self, _: u64) -> std::result::Result<bool, E> {
-        Ok(false)
-    }
-
-    fn visit_f64<E>(self, _: f64) -> std::result::Result<bool, E> {
-        Ok(false)
-    }
-
-    fn visit_str<E>(self, _: &str) -> std::result::Result<bool, E> {
-        Ok(false)
-    }
-}
-
-/// A key of a row: the slot of the columns that ask for it, if any.
-struct Slot<'k>(&'k HashMap<String, usize>);
-
-impl<'de> DeserializeSeed<'de> for Slot<'_> {
-    type Value = Option<usize>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> std::result::Result<Self::Value, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl Visitor<'_> for Slot<'_> {
-    type Value = Option<usize>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a key")
-    }
-
-    fn visit_str<E>(self, key: &str) -> std::result::Result<Self::Value, E> {
-        Ok(self.0.get(key).copied())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use arrow::util::pretty::pretty_format_batches;
 
     use super::*;
-    use crate::registry::{Kind as K, Shape};
-    use crate::rows::Envelope;
+    use crate::registry::{JsonPath, Kind as K, Shape};
+    use crate::rows::Outline;
 
     fn column(name: &str, kind: K, paths: &[&str]) -> Column {
         Column {
@@ -331,8 +209,10 @@ mod tests {
 
     fn decode(columns: Vec<Column>, body: &str) -> Decoded {
         let decoder = Decoder::new(columns);
-        let rows = Envelope::parse(body.as_bytes()).unwrap().rows(&[JsonPath::default()]).unwrap();
-        decoder.decode(&rows, &|c| Some(format!("\"{} of the request\"", c.name))).unwrap()
+        let echo = |c: &Column| Some(format!("\"{} of the request\"", c.name));
+        let outline = Outline::new(&[JsonPath::default()], []);
+        let body = bytes::Bytes::copy_from_slice(body.as_bytes());
+        decoder.read(&body, &outline, &echo).unwrap().rows().unwrap()
     }
 
     #[test]

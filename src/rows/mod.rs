@@ -4,9 +4,14 @@ mod builder;
 mod decode;
 mod encode;
 mod envelope;
+mod kept;
+mod paths;
+mod scan;
 mod schema;
+mod text;
 
-pub use decode::{Decoded, Decoder, Misfit};
+pub use decode::{Decoded, Decoder, Echo, Misfit};
 pub use encode::to_json;
-pub use envelope::{Envelope, Rows};
+pub use envelope::{Answer, Outline, Unreadable};
+pub use kept::compact;
 pub use schema::{JSON_KEY, field, schema};

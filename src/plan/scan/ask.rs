@@ -3,15 +3,17 @@
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
+use bytes::Bytes;
+use datafusion::common::runtime::SpawnedTask;
 use serde_json::Value;
 
 use super::fetch::Fetch;
 use crate::error::{Error, Kind, Result};
-use crate::http::{Call, Exchange, PageFacts, PageRequest, Reply, next_link, no_rows, refused, success};
+use crate::http::{Call, Exchange, PageFacts, PageRequest, Reply, next_link, no_rows, refused, success, unreadable};
 use crate::plan::context::StatementContext;
 use crate::plan::reading::ParameterSet;
 use crate::registry::{Column, Method, Paging, PagingStyle, Resource};
-use crate::rows::{Decoded, Decoder, Envelope, Rows};
+use crate::rows::{Answer, Decoded, Decoder, Outline, compact};
 
 /// A page of a list, decoded.
 pub struct Page {
@@ -62,10 +64,10 @@ pub async fn page(
         return Ok(Arrived::Decoded(received, RecordBatch::new_empty(decoder.schema().clone())));
     }
     if chained {
-        received.facts = facts(&context, &fetch, &received)?;
+        received.facts = facts(&context, &fetch, &received).await?;
         return Ok(Arrived::Raw(received));
     }
-    let batch = read(&context, &fetch, &decoder, (set, &mut received))?;
+    let batch = read(&context, &fetch, &decoder, (set, &mut received)).await?;
     Ok(Arrived::Decoded(received, batch))
 }
 
@@ -73,14 +75,14 @@ pub async fn page(
 pub async fn one(
     context: &StatementContext,
     fetch: &Fetch,
-    decoder: &Decoder,
+    decoder: &Arc<Decoder>,
     (set, request): (&ParameterSet, PageRequest),
 ) -> Result<Page> {
     let mut received = receive(context, fetch, (set, request)).await?;
     let absent = received.absent;
     let batch = match absent {
         true => RecordBatch::new_empty(decoder.schema().clone()),
-        false => read(context, fetch, decoder, (set, &mut received))?,
+        false => read(context, fetch, decoder, (set, &mut received)).await?,
     };
     Ok(Page { batch, facts: received.facts, absent })
 }
@@ -99,17 +101,15 @@ async fn receive(
 }
 
 /// Decodes a page.
-pub fn read(
+pub async fn read(
     context: &StatementContext,
     fetch: &Fetch,
-    decoder: &Decoder,
+    decoder: &Arc<Decoder>,
     (set, received): (&ParameterSet, &mut Received),
 ) -> Result<RecordBatch> {
-    let exchange = context.exchange(&fetch.resource.provider)?;
-    let (paging, reply) = (fetch.paging(), &received.reply);
-    let read = |envelope: &Envelope<'_>| decode(envelope, (&fetch.method, &paging), decoder, (set, reply));
+    let work = Reading::of(context, fetch, (decoder.clone(), set.echo.clone()), received)?;
     let (decoded, facts) =
-        with_envelope(&exchange, &fetch.method, reply, read).map_err(|e| in_table(e, &fetch.resource))?;
+        aside(received.bytes(), move || work.read()).await.map_err(|e| in_table(e, &fetch.resource))?;
     for misfit in decoded.misfits {
         context.warnings.add_misfit(&fetch.resource.full_name(), misfit);
     }
@@ -117,85 +117,106 @@ pub fn read(
     Ok(decoded.batch)
 }
 
-/// What a page says of those that follow, without decoding it.
-fn facts(context: &StatementContext, fetch: &Fetch, received: &Received) -> Result<PageFacts> {
-    let exchange = context.exchange(&fetch.resource.provider)?;
-    let (paging, reply) = (fetch.paging(), &received.reply);
-    let read = |envelope: &Envelope<'_>| {
-        let rows = if envelope.is_null() { Rows::None } else { envelope.rows(&fetch.method.answer.rows)? };
-        Ok(said(envelope, &paging, reply, rows.count()))
-    };
-    with_envelope(&exchange, &fetch.method, reply, read).map_err(|e| in_table(e, &fetch.resource))
+/// What a page says of those that follow, without decoding its rows into columns.
+async fn facts(context: &StatementContext, fetch: &Fetch, received: &Received) -> Result<PageFacts> {
+    let work = Reading::of(context, fetch, (Arc::new(Decoder::new(Vec::new())), Vec::new()), received)?;
+    let read = aside(received.bytes(), move || work.read()).await.map_err(|e| in_table(e, &fetch.resource))?;
+    Ok(read.1)
 }
 
-/// Judges an answer and reads it. No tree of values is made of a JSON answer.
-fn with_envelope<T>(
-    exchange: &Exchange,
-    method: &Method,
-    reply: &Reply,
-    read: impl FnOnce(&Envelope<'_>) -> Result<T>,
-) -> Result<T> {
-    if !(200..300).contains(&reply.status) {
-        return Err(refused(exchange, method, reply));
+/// Answers larger than this are decoded beside the runtime, so that other pages' timers and sockets are not held up.
+const LARGE: usize = 1 << 20;
+
+/// Does `work` over so many bytes. A panic beside the runtime is an error.
+async fn aside<T: Send + 'static>(bytes: usize, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    if bytes <= LARGE {
+        return work();
     }
-    let is_json = method.answer.media_type.contains("json");
-    let is_empty = reply.status == 204 || reply.body.iter().all(u8::is_ascii_whitespace);
-    if !is_json || is_empty {
-        let value = success(exchange, method, reply)?.unwrap_or(Value::Null);
-        return read(&Envelope::parse(value.to_string().as_bytes())?);
-    }
-    let envelope = match Envelope::parse(&reply.body) {
-        Ok(envelope) => envelope,
-        // The HTTP floor knows best how to say what came instead.
-        Err(error) => return Err(success(exchange, method, reply).err().unwrap_or(error)),
-    };
-    let says_no = exchange.access.success.as_ref().and_then(|path| envelope.at(path));
-    if says_no.is_some_and(|raw| raw.get() == "false") {
-        return Err(refused(exchange, method, reply));
-    }
-    read(&envelope)
+    let done = SpawnedTask::spawn_blocking(work).join().await;
+    done.map_err(|e| Error::new(Kind::Internal, format!("a page could not be decoded: {e}")))?
 }
 
-fn decode(
-    envelope: &Envelope<'_>,
-    (method, paging): (&Method, &Paging),
-    decoder: &Decoder,
-    (set, reply): (&ParameterSet, &Reply),
-) -> Result<(Decoded, PageFacts)> {
-    let rows = match envelope.is_null() {
-        true => Rows::None,
-        false => envelope.rows(&method.answer.rows)?,
-    };
-    let echo = |column: &Column| {
-        let value = set.echo.iter().find(|(name, _)| *name == column.name).map(|(_, value)| value)?;
-        Some(value.to_string())
-    };
-    let decoded = decoder.decode(&rows, &echo)?;
-    let count = decoded.batch.num_rows() as u64;
-    let last_value = match &paging.style {
-        PagingStyle::Keyset { field, .. } => rows.last_text(field),
-        _ => None,
-    };
-    let facts = PageFacts { first_row: decoded.first_row, last_value, ..said(envelope, paging, reply, count) };
-    Ok((decoded, facts))
+/// The reading of one answer, with all that it needs.
+struct Reading {
+    exchange: Arc<Exchange>,
+    method: Arc<Method>,
+    paging: Paging,
+    reply: Reply,
+    decoder: Arc<Decoder>,
+    /// Values of the columns that are request parameters.
+    echo: Vec<(String, Value)>,
 }
 
-/// What an answer says beside its rows.
-fn said(envelope: &Envelope<'_>, paging: &Paging, reply: &Reply, rows: u64) -> PageFacts {
-    let (cursor, next_url) = match &paging.style {
-        PagingStyle::Cursor { next, .. } => (envelope.text_at(next), None),
-        PagingStyle::NextUrl { next } => (None, envelope.text_at(next)),
-        _ => (None, None),
-    };
-    PageFacts {
-        rows,
-        fresh: rows,
-        total: envelope.number_at(&paging.total),
-        total_pages: envelope.number_at(&paging.total_pages),
-        cursor,
-        next_url,
-        link: reply.link.as_deref().and_then(next_link),
-        ..PageFacts::default()
+impl Reading {
+    fn of(
+        context: &StatementContext,
+        fetch: &Fetch,
+        (decoder, echo): (Arc<Decoder>, Vec<(String, Value)>),
+        received: &Received,
+    ) -> Result<Reading> {
+        let exchange = context.exchange(&fetch.resource.provider)?;
+        let (method, reply) = (fetch.method.clone(), received.reply.clone());
+        Ok(Reading { exchange, method, paging: fetch.paging(), reply, decoder, echo })
+    }
+
+    /// Judges the answer and decodes it.
+    fn read(&self) -> Result<(Decoded, PageFacts)> {
+        let (exchange, method, reply) = (&self.exchange, &self.method, &self.reply);
+        if !(200..300).contains(&reply.status) {
+            return Err(refused(exchange, method, reply));
+        }
+        let is_json = method.answer.media_type.contains("json");
+        let is_empty = reply.status == 204 || reply.body.iter().all(u8::is_ascii_whitespace);
+        if !is_json || is_empty {
+            let value = success(exchange, method, reply)?.unwrap_or(Value::Null);
+            return self.read_json(&Bytes::from(value.to_string()));
+        }
+        self.read_json(&reply.body)
+    }
+
+    fn read_json(&self, body: &Bytes) -> Result<(Decoded, PageFacts)> {
+        let (exchange, method, reply) = (&self.exchange, &self.method, &self.reply);
+        let next = match &self.paging.style {
+            PagingStyle::Cursor { next, .. } | PagingStyle::NextUrl { next } => next.as_slice(),
+            _ => &[],
+        };
+        let verdict = exchange.access.success.as_ref();
+        let figures = verdict.into_iter().chain(&self.paging.total).chain(&self.paging.total_pages).chain(next);
+        let outline = Outline::new(&method.answer.rows, figures);
+        let echo = |column: &Column| {
+            let (_, value) = self.echo.iter().find(|(name, _)| *name == column.name)?;
+            Some(value.to_string())
+        };
+        let read = self.decoder.read(body, &outline, &echo);
+        let mut answer = read.map_err(|it| unreadable(reply, (it.at, it.cut), it.why))?;
+        if verdict.and_then(|path| answer.at(path)) == Some("false") {
+            return Err(refused(exchange, method, reply));
+        }
+        let mut decoded = answer.rows()?;
+        let facts = self.facts(&answer, &decoded);
+        decoded.batch = compact(decoded.batch)?;
+        Ok((decoded, facts))
+    }
+
+    /// What an answer says beside its rows.
+    fn facts(&self, answer: &Answer<'_>, decoded: &Decoded) -> PageFacts {
+        let (paging, rows) = (&self.paging, decoded.batch.num_rows() as u64);
+        let mut facts = PageFacts {
+            rows,
+            fresh: rows,
+            total: answer.number_at(&paging.total),
+            total_pages: answer.number_at(&paging.total_pages),
+            link: self.reply.link.as_deref().and_then(next_link),
+            first_row: decoded.first_row,
+            ..PageFacts::default()
+        };
+        match &paging.style {
+            PagingStyle::Cursor { next, .. } => facts.cursor = answer.text_at(next),
+            PagingStyle::NextUrl { next } => facts.next_url = answer.text_at(next),
+            PagingStyle::Keyset { field, .. } => facts.last_value = answer.last_text(decoded, field),
+            _ => {}
+        }
+        facts
     }
 }
 
@@ -224,4 +245,25 @@ pub fn in_table(error: Error, resource: &Resource) -> Error {
         named = named.hint(hint);
     }
     named.caused_by(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn large_answers_are_read_on_a_thread_of_their_own_and_small_ones_are_not() {
+        let here = thread::current().id();
+        assert_eq!(aside(LARGE, || Ok(thread::current().id())).await.unwrap(), here);
+        assert_ne!(aside(LARGE + 1, || Ok(thread::current().id())).await.unwrap(), here);
+    }
+
+    #[tokio::test]
+    async fn a_panic_while_a_large_answer_is_read_is_an_error() {
+        let error = aside::<()>(LARGE + 1, || panic!("on purpose")).await.unwrap_err();
+        assert_eq!(error.kind(), Kind::Internal);
+        assert!(error.message().contains("a page could not be decoded"), "{error}");
+    }
 }

@@ -149,7 +149,7 @@ impl ExecutionPlan for CountExec {
 
 async fn count(context: &Arc<StatementContext>, fetch: &Arc<Fetch>) -> crate::error::Result<i64> {
     let paging = fetch.paging();
-    let decoder = Decoder::new(Vec::new());
+    let decoder = Arc::new(Decoder::new(Vec::new()));
     let mut rows: i64 = 0;
     for (index, (set, _)) in fetch.sets.iter().enumerate() {
         let first = Pager::new(&paging, Some(1)).first();

@@ -4,13 +4,14 @@
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
+use bytes::Bytes;
 use serde_json::{Map, Value};
 
 use super::fetch::Fetch;
 use super::pages::filtered;
 use crate::error::Result;
 use crate::registry::{Answer, Column, HttpVerb, JsonPath, Method, Resource, Verbs};
-use crate::rows::{Decoder, Envelope};
+use crate::rows::{Decoder, Outline};
 
 /// The targets of `method` as a table: one column for each of its parameters, and one way to read it.
 #[must_use]
@@ -52,8 +53,8 @@ pub fn rows(fetch: &Fetch) -> Result<RecordBatch> {
     let decoder = Decoder::new(fetch.columns.iter().map(said).collect());
     let rows = fetch.sets.iter().map(|(set, _)| Value::Object(set.echo.iter().cloned().collect::<Map<_, _>>()));
     let text = Value::Array(rows.collect()).to_string();
-    let envelope = Envelope::parse(text.as_bytes())?;
-    let mut batch = decoder.decode(&envelope.rows(&[JsonPath::default()])?, &|_| None)?.batch;
+    let outline = Outline::new(&[JsonPath::default()], []);
+    let mut batch = decoder.read(&Bytes::from(text), &outline, &|_| None)?.rows()?.batch;
     for predicate in &fetch.predicates {
         batch = filtered(&batch, predicate)?;
     }

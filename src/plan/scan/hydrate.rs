@@ -27,7 +27,7 @@ use crate::plan::context::StatementContext;
 use crate::plan::errors::wrap;
 use crate::plan::reading::ParameterSet;
 use crate::registry::Column;
-use crate::rows::{Decoder, schema, to_json};
+use crate::rows::{Decoder, compact, schema, to_json};
 
 /// Rows that are fetched before the first of them is passed on.
 const CHUNK: usize = 32;
@@ -276,7 +276,7 @@ impl Fetcher {
         let widest = self.widest().map_err(crate::plan::errors::unwrap)?;
         let fetched: Vec<RecordBatch> =
             stream::iter(0..batch.num_rows()).map(|row| self.fetch(batch, row)).buffered(widest).try_collect().await?;
-        let fetched = concat_batches(self.decoder.schema(), &fetched).map_err(internal)?;
+        let fetched = compact(concat_batches(self.decoder.schema(), &fetched).map_err(internal)?)?;
         let column = |column: &Column| -> crate::error::Result<ArrayRef> {
             let source = if self.what.fetches(&column.name) { &fetched } else { batch };
             source.column_by_name(&column.name).cloned().ok_or_else(|| internal(format!("no column {}", column.name)))

@@ -20,7 +20,7 @@ use crate::http::{Completeness, Next, PageFacts, PageRequest, Pager};
 use crate::plan::context::StatementContext;
 use crate::plan::errors::unwrap;
 use crate::registry::PagingStyle;
-use crate::rows::{Decoder, schema};
+use crate::rows::{Decoder, compact, schema};
 
 /// A scan under way.
 pub struct Pages {
@@ -170,7 +170,7 @@ impl Pages {
                 let (context, fetch, decoder) = (self.context.clone(), self.fetch.clone(), self.decoder.clone());
                 let set = item.set;
                 let read = SpawnedTask::spawn(async move {
-                    ask::read(&context, &fetch, &decoder, (&fetch.sets[set].0, &mut received))
+                    ask::read(&context, &fetch, &decoder, (&fetch.sets[set].0, &mut received)).await
                 });
                 let batch = read.join().await.map_err(worker_failed)?.map_err(|e| self.named(e, item.page))?;
                 (self.fresh(item, batch, &mut facts.clone())?, bytes)
@@ -330,7 +330,7 @@ impl Pages {
             *left -= batch.num_rows();
         }
         let output: Vec<usize> = (0..self.fetch.output).collect();
-        batch.project(&output).map_err(internal)
+        compact(batch.project(&output).map_err(internal)?)
     }
 }
 

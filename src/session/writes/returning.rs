@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
+use bytes::Bytes;
 use datafusion::catalog::MemTable;
 use serde_json::{Map, Value, json};
 use sqlparser::ast::{Expr, Ident, SelectItem, Visit, VisitMut, Visitor, VisitorMut};
@@ -12,7 +13,7 @@ use sqlparser::ast::{Expr, Ident, SelectItem, Visit, VisitMut, Visitor, VisitorM
 use crate::error::{Error, Kind, Result};
 use crate::plan::folded;
 use crate::registry::{Column, JsonPath, Method, Resource, takes};
-use crate::rows::{Decoder, Envelope, schema};
+use crate::rows::{Decoder, Outline, compact, schema};
 use crate::session::query::select_of;
 use crate::session::{Rows, Run, Session};
 use crate::sql::{self, Statement};
@@ -181,11 +182,11 @@ impl Returnable {
             let envelope = answer.body.clone().unwrap_or(Value::Null);
             rows.extend(of_answer.into_iter().map(|row| json!({ROW: row, SENT: sent, ENVELOPE: envelope})));
         }
-        let text = Value::Array(rows).to_string();
+        let text = Bytes::from(Value::Array(rows).to_string());
         let decoder = Decoder::new(self.columns.clone());
-        let envelope = Envelope::parse(text.as_bytes())?;
-        let decoded = decoder.decode(&envelope.rows(&[JsonPath::default()])?, &|_| None)?;
-        Ok(decoded.batch)
+        let outline = Outline::new(&[JsonPath::default()], []);
+        let decoded = decoder.read(&text, &outline, &|_| None)?.rows()?;
+        compact(decoded.batch)
     }
 }
 
