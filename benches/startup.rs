@@ -1,5 +1,5 @@
 //! What starting costs: `weir exec "SELECT 1"` as a whole process, against an empty DataFusion program in the same run.
-//! Prints medians; judges nothing. `cargo bench --bench startup`
+//! Then how long it takes until the shell answers its first key. Prints medians; judges nothing. `cargo bench --bench startup`
 
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a bench prints, and stops where it cannot go on")]
 
@@ -38,6 +38,41 @@ fn main() {
     println!("weir exec \"SELECT 1\"       {:>8.1} ms (median of {RUNS})", millis(ours));
     println!("empty DataFusion program   {:>8.1} ms", millis(theirs));
     println!("difference                 {:>8.1} ms", millis(ours) - millis(theirs));
+    #[cfg(unix)]
+    {
+        let mut prompts: Vec<Duration> = (0..=RUNS).map(|_| first_key()).skip(1).collect();
+        println!("first key of weir shell    {:>8.1} ms", millis(median(&mut prompts)));
+    }
+}
+
+/// From starting the shell until a key that was pressed at its prompt is on the screen of its terminal.
+#[cfg(unix)]
+fn first_key() -> Duration {
+    use std::io::{Read, Write};
+    let (mut pty, pts) = pty_process::blocking::open().unwrap();
+    pty.resize(pty_process::Size::new(24, 80)).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let command = pty_process::blocking::Command::new(env!("CARGO_BIN_EXE_weir")).args(["shell", "--no-rc"]);
+    let command = command.env("WEIR_HISTORY", folder.path().join("history")).env("TERM", "xterm-256color");
+    let begin = Instant::now();
+    let mut child = command.spawn(pts).unwrap();
+    let mut seen = Vec::new();
+    let mut buffer = [0; 4096];
+    let mut until = |pty: &mut pty_process::blocking::Pty, wanted: &str| {
+        while !String::from_utf8_lossy(&seen).contains(wanted) {
+            let read = pty.read(&mut buffer).unwrap();
+            seen.extend_from_slice(&buffer[..read]);
+        }
+    };
+    until(&mut pty, "weir> ");
+    pty.write_all(b"7").unwrap();
+    until(&mut pty, "7\u{1b}[0m");
+    let taken = begin.elapsed();
+    // A character is left to be taken away, or the end of the input would not be one.
+    pty.write_all(b"\x7f\x04").unwrap();
+    while pty.read(&mut buffer).is_ok_and(|read| read > 0) {}
+    assert!(child.wait().unwrap().success());
+    taken
 }
 
 /// The least a DataFusion program does for `SELECT 1`.

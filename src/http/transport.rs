@@ -17,6 +17,9 @@ use crate::registry::HttpVerb;
 /// Characters of a request's name that are kept.
 const LONGEST_REQUEST_ID: usize = 200;
 
+/// The most memory that is made ready for a body because its length is told.
+const EXPECTED: u64 = 16 << 20;
+
 /// How long to wait for what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeouts {
@@ -151,7 +154,9 @@ impl Transport {
             request_id,
             body: Bytes::new(),
         };
-        let mut body = BytesMut::new();
+        // One piece of memory where the length is told. What a header says is not to be trusted with all of it.
+        let told = response.content_length().unwrap_or(0).min(self.largest_body).min(EXPECTED);
+        let mut body = BytesMut::with_capacity(usize::try_from(told).unwrap_or(0));
         loop {
             let received = body.len() as u64;
             match response.chunk().await {

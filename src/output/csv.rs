@@ -4,13 +4,19 @@
 //! NULL is empty and an empty text is `""`, so that they can be told apart. Times are RFC 3339, JSON and what has
 //! parts is JSON text. In a result of one column, a NULL is an empty line, as psql's COPY writes it.
 
-use arrow::array::RecordBatch;
+use arrow::array::{Array, AsArray, RecordBatch, StringViewArray};
 use arrow::datatypes::SchemaRef;
 
 use super::text;
-use super::value::{self, Value};
+use super::value::{self, Column, Value};
 use super::{End, Layout, Options};
 use crate::error::Result;
+
+/// A column. Nearly all cells are texts, which look the same whatever they hold: they go the short way.
+enum Cells<'a> {
+    Texts(&'a StringViewArray),
+    Others(Column<'a>),
+}
 
 /// Begins a CSV text.
 pub(super) fn start(schema: &SchemaRef, _: &Options) -> Box<dyn Layout> {
@@ -56,15 +62,24 @@ impl Csv {
 
 impl Layout for Csv {
     fn rows(&mut self, batch: &RecordBatch, out: &mut Vec<u8>) -> Result<()> {
-        let schema = self.schema.clone();
-        let columns = value::columns(&schema, batch)?;
+        let columns = value::columns(&self.schema, batch)?;
+        let columns =
+            columns.into_iter().zip(batch.columns()).map(|(column, array)| match array.as_string_view_opt() {
+                Some(texts) => Cells::Texts(texts),
+                None => Cells::Others(column),
+            });
+        let columns: Vec<Cells<'_>> = columns.collect();
         self.header(out);
         for row in 0..if columns.is_empty() { 0 } else { batch.num_rows() } {
             for (index, column) in columns.iter().enumerate() {
                 if index > 0 {
                     out.push(b',');
                 }
-                self.cell(out, &column.value(row));
+                match column {
+                    Cells::Texts(texts) if texts.is_null(row) => {}
+                    Cells::Texts(texts) => quoted(out, texts.value(row).as_bytes()),
+                    Cells::Others(column) => self.cell(out, &column.value(row)),
+                }
             }
             out.push(b'\n');
         }
@@ -100,7 +115,7 @@ fn quoted(out: &mut Vec<u8>, text: &[u8]) {
 mod tests {
     use std::sync::Arc;
 
-    use arrow::array::{BinaryArray, StringArray};
+    use arrow::array::{BinaryArray, StringArray, StringViewArray};
 
     use super::super::tests::{batch, printed};
     use super::super::{Format, Options};
@@ -123,6 +138,14 @@ mod tests {
         assert_eq!(print("a", vec![None, Some("")]), "a\n\n\"\"\n");
         let bytes = batch(vec![("a", Arc::new(BinaryArray::from_opt_vec(vec![None, Some(b""), Some(b"\x00\xff")])))]);
         assert_eq!(printed(&Options::new(Format::Csv), &bytes), "a\n\n\"\"\n00ff\n");
+    }
+
+    #[test]
+    fn texts_look_the_same_in_every_layout() {
+        let cells = vec![Some("x"), None, Some(""), Some("say \"hi\", twice, in a text that is long\n")];
+        let print = |array| printed(&Options::new(Format::Csv), &batch(vec![("a", array)]));
+        let (plain, views) = (StringArray::from(cells.clone()), StringViewArray::from(cells));
+        assert_eq!(print(Arc::new(views)), print(Arc::new(plain)));
     }
 
     #[test]

@@ -64,19 +64,19 @@ impl Moment {
 
 /// Year, month and day, by the usual walk over 400-year eras that start in March.
 fn date(out: &mut Vec<u8>, days: i64) {
-    let days = i128::from(days) + 719_468;
+    // No type of Arrow has days near the ends of an `i64`.
+    let days = days.saturating_add(719_468);
     let (era, day) = (days.div_euclid(146_097), days.rem_euclid(146_097));
     let year_of_era = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
     let day_of_year = day - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let from_march = (5 * day_of_year + 2) / 153;
     let day_of_month = day_of_year - (153 * from_march + 2) / 5 + 1;
     let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
-    let year = era * 400 + year_of_era + i128::from(month <= 2);
+    let year = era * 400 + year_of_era + i64::from(month <= 2);
     if !(0..=9999).contains(&year) {
         out.push(if year < 0 { b'-' } else { b'+' });
     }
-    let year = u64::try_from(year.unsigned_abs()).unwrap_or(u64::MAX);
-    padded(out, year, 4);
+    padded(out, year.unsigned_abs(), 4);
     out.push(b'-');
     padded(out, u64::try_from(month).unwrap_or_default(), 2);
     out.push(b'-');

@@ -17,6 +17,12 @@ pub fn unwrap(error: DataFusionError) -> Error {
     if let Some(found) = find(&error) {
         return found;
     }
+    if let DataFusionError::ResourcesExhausted(text) = error.find_root() {
+        let what = format!("the statement needs more memory than it may use: {}", first_line(text));
+        return Error::new(Kind::Statement, what).hint(
+            "SHOW memory_limit tells the limit, SET memory_limit = '4GB' allows more; or select fewer columns or rows",
+        );
+    }
     match error {
         DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => unwrap(*inner),
         DataFusionError::Collection(mut all) if !all.is_empty() => unwrap(all.remove(0)),
@@ -25,8 +31,6 @@ pub fn unwrap(error: DataFusionError) -> Error {
         DataFusionError::Plan(text) => planned(&text),
         DataFusionError::NotImplemented(text) => Error::statement(format!("not supported: {}", first_line(&text))),
         DataFusionError::Execution(text) | DataFusionError::Configuration(text) => Error::statement(first_line(&text)),
-        DataFusionError::ResourcesExhausted(text) => Error::new(Kind::Statement, first_line(&text))
-            .hint("the statement needs more memory than it may use; select fewer columns or rows"),
         DataFusionError::ArrowError(inner, _) => Error::statement(first_line(&inner.to_string())),
         DataFusionError::ParquetError(inner) => Error::statement(first_line(&inner.to_string())),
         DataFusionError::ObjectStore(inner) => Error::statement(first_line(&inner.to_string())),

@@ -11,6 +11,7 @@ use arrow::buffer::Buffer;
 use arrow::compute::kernels::cast_utils::string_to_timestamp_nanos;
 use bytes::Bytes;
 
+use super::moment;
 use super::scan::Token;
 use super::text::{self, string};
 use crate::registry::Kind;
@@ -228,7 +229,7 @@ fn boolean(raw: &str, wire: &str) -> Option<bool> {
 fn timestamp(raw: &str) -> Option<i64> {
     const SECONDS_END: i64 = 100_000_000_000;
     if let Some(text) = string(raw) {
-        return string_to_timestamp_nanos(text.trim()).ok();
+        return moment::utc(&text).or_else(|| string_to_timestamp_nanos(text.trim()).ok());
     }
     if raw.contains(['.', 'e', 'E']) {
         let seconds = number(raw)?;

@@ -5,6 +5,7 @@ mod decode;
 mod encode;
 mod envelope;
 mod kept;
+mod moment;
 mod paths;
 mod scan;
 mod schema;

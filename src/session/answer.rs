@@ -1,6 +1,7 @@
 //! What a statement answers with: rows as they come, or a sentence; and what it cost.
 
 use std::fmt::{self, Write as _};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -172,7 +173,13 @@ impl Stream for Rows {
     type Item = Result<RecordBatch>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.stream.as_mut().poll_next(cx)
+        let polled = catch_unwind(AssertUnwindSafe(|| self.stream.as_mut().poll_next(cx)));
+        polled.unwrap_or_else(|_| {
+            // What stands half done is left alone: nothing more comes from it.
+            self.stream = Box::pin(futures::stream::empty());
+            Poll::Ready(Some(Err(Error::new(Kind::Internal, "the statement ran into a defect of weir")
+                .hint("please report it with the statement"))))
+        })
     }
 }
 

@@ -10,9 +10,11 @@ use datafusion::catalog::{
 use datafusion::common::ScalarValue;
 use datafusion::config::Dialect;
 use datafusion::execution::context::{SessionContext, SessionState};
+use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::prelude::SessionConfig;
 
+use super::memory::Memory;
 use super::{Run, State};
 use crate::error::{Error, Kind, Result};
 use crate::http::RequestLog;
@@ -22,12 +24,16 @@ use crate::plan::{
 };
 use crate::registry::Registry;
 
+/// Rows in a group of a Parquet file.
+const ROW_GROUP: usize = 128 * 1024;
+
 /// Functions, optimizer rules and the session's own tables.
 pub struct Engine {
     registry: Arc<Registry>,
     base: SessionState,
     tables: Arc<MemorySchemaProvider>,
     own: HashMap<String, Arc<dyn CatalogProvider>>,
+    memory: Memory,
 }
 
 impl SessionFacts for State {
@@ -57,6 +63,8 @@ impl Engine {
         config.options_mut().sql_parser.dialect = Dialect::PostgreSQL;
         // Dealing the rows of a page out to several workers costs their order and holds the first of them back.
         config.options_mut().optimizer.enable_round_robin_repartition = false;
+        // A writer keeps a group of rows until it is full; a million of them, which is the engine's own, are too many.
+        config.options_mut().execution.parquet.max_row_group_size = ROW_GROUP;
         let base = SessionStateBuilder::new()
             .with_config(config)
             .with_default_features()
@@ -75,7 +83,7 @@ impl Engine {
             (OWN_CATALOG.to_owned(), Arc::new(catalog) as Arc<dyn CatalogProvider>),
             (SYSTEM_CATALOG.to_owned(), system),
         ]);
-        Ok(Engine { registry, base, tables, own })
+        Ok(Engine { registry, base, tables, own, memory: Memory::default() })
     }
 
     /// Tables and views that the session made.
@@ -83,10 +91,26 @@ impl Engine {
         self.tables.table_names()
     }
 
+    /// The catalogs that are not a provider's: the session's own and `system`.
+    pub fn own_catalogs(&self) -> impl Iterator<Item = (&String, &Arc<dyn CatalogProvider>)> {
+        self.own.iter()
+    }
+
+    /// Names of all functions.
+    pub fn functions(&self) -> std::collections::BTreeSet<String> {
+        let scalar = self.base.scalar_functions().keys();
+        let others = self.base.aggregate_functions().keys().chain(self.base.window_functions().keys());
+        scalar.chain(others).cloned().chain(self.base.table_functions().keys().cloned()).collect()
+    }
+
     /// A context for one statement: its catalogs show the hidden columns that it names, its configuration carries its
     /// way to the providers. `files`: the statement reads files by name.
     pub fn context(&self, run: &Run, shown: Shown, files: bool) -> Result<SessionContext> {
         let mut config = self.base.config().clone();
+        let limit = run.settings.memory_limit;
+        // What a sort sets aside to merge what it spilled must be well below the limit, or it cannot even begin.
+        let execution = &mut config.options_mut().execution;
+        execution.sort_spill_reservation_bytes = execution.sort_spill_reservation_bytes.min(limit.bytes() / 16);
         for (name, value) in &run.settings.engine {
             config.options_mut().set(name, value).map_err(unwrap)?;
         }
@@ -96,6 +120,7 @@ impl Engine {
         let catalogs = Catalogs::new(self.registry.clone(), shown, self.own.clone());
         let state = SessionStateBuilder::new_from_existing(self.base.clone())
             .with_config(config)
+            .with_runtime_env(self.memory.under(limit)?)
             .with_catalog_list(Arc::new(catalogs))
             .build();
         let context = SessionContext::new_with_state(state);
@@ -103,7 +128,7 @@ impl Engine {
     }
 
     /// A context with the engine's functions and no table.
-    pub fn alone(&self, config: SessionConfig) -> SessionContext {
+    pub fn alone(&self, config: SessionConfig, runtime: Arc<RuntimeEnv>) -> SessionContext {
         let config = config.with_create_default_catalog_and_schema(true);
         let catalogs = Arc::new(MemoryCatalogProviderList::new());
         let catalog = MemoryCatalogProvider::new();
@@ -112,6 +137,7 @@ impl Engine {
         catalogs.register_catalog(OWN_CATALOG.to_owned(), Arc::new(catalog));
         let state = SessionStateBuilder::new_from_existing(self.base.clone())
             .with_config(config)
+            .with_runtime_env(runtime)
             .with_catalog_list(catalogs)
             .build();
         SessionContext::new_with_state(state)

@@ -2,9 +2,12 @@
 //! Knows everything below it; prints nothing and reads no arguments.
 
 mod answer;
+mod copied;
 mod engine;
 mod explain;
 mod extend;
+mod memory;
+mod outline;
 mod query;
 mod settings;
 mod show;
@@ -22,6 +25,8 @@ use sqlparser::ast::Ident;
 
 pub use answer::{Answer, Rows, Summary};
 pub use extend::extend;
+pub use memory::MemoryLimit;
+pub use outline::{Column, Outline, Routine, Table};
 pub use settings::{DryRun, MaxFailures, OnError, Settings};
 use writes::Shelf;
 pub use writes::{Confirm, Proposal, Resume};

@@ -9,6 +9,7 @@ use datafusion::sql::parser::{CopyToSource, Statement as DfStatement};
 use sqlparser::ast::{self, Expr, Ident, ObjectType, Query, SelectItem, SetExpr};
 use std::sync::Arc;
 
+use super::copied::Whole;
 use super::engine::text_of;
 use super::{Answer, Rows, Run, Session};
 use crate::error::{Error, Kind, Result};
@@ -75,8 +76,8 @@ impl Session {
         name: &str,
         table: Arc<dyn datafusion::catalog::TableProvider>,
     ) -> Result<Rows> {
-        let config = self.engine.context(run, Arc::default(), false)?.copied_config();
-        let context = self.engine.alone(config);
+        let whole = self.engine.context(run, Arc::default(), false)?;
+        let context = self.engine.alone(whole.copied_config(), whole.runtime_env());
         context.register_table(name, table).map_err(unwrap)?;
         let mut identifiers = query.clone();
         let spelling = rewrite(&mut identifiers, &[]);
@@ -162,9 +163,14 @@ impl Session {
             self.own_secrets.store(true, std::sync::atomic::Ordering::Relaxed);
         }
         let Planned { context, logical, spelling, .. } = planned;
-        let logical = plan::without_unions(logical)?;
+        let mut logical = plan::without_unions(logical)?;
+        let whole = match &mut logical {
+            LogicalPlan::Copy(copy) => Whole::instead_of(copy)?,
+            _ => None,
+        };
         let frame = context.execute_logical_plan(logical).await.map_err(|e| located(e, &spelling))?;
-        let batches = frame.collect().await.map_err(unwrap)?;
+        let batches = Rows::of(frame.execute_stream().await.map_err(unwrap)?, &run.context).collect().await?;
+        whole.map_or(Ok(()), Whole::commit)?;
         let count = if copied { counted(&batches) } else { None };
         let message = match count {
             Some(1) => "1 row written".to_owned(),
@@ -224,7 +230,7 @@ impl Planned {
         let plan = state.create_physical_plan(&self.logical).await;
         let plan = plan.map_err(|e| located(e, &self.spelling))?;
         if plan::reads_twice(&plan) {
-            self.answers.answers.share();
+            self.answers.answers.share(&self.context.runtime_env().memory_pool);
         }
         Ok(plan)
     }

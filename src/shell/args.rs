@@ -33,7 +33,7 @@ pub enum Command {
     /// Go on with a write that did not end; without RUN, list such writes
     Resume(Resume),
     /// Type statements at a prompt
-    Shell,
+    Shell(Shell),
     /// Serve a simulation of the API on this computer
     Sandbox(Sandbox),
 }
@@ -45,6 +45,13 @@ pub struct Exec {
     /// Run the statements of a file (`-`: standard input); may be given several times
     #[arg(short, long = "input", value_name = "FILE")]
     pub input: Vec<PathBuf>,
+}
+
+#[derive(Debug, Default, Args)]
+pub struct Shell {
+    /// Do not run ~/.config/weir/rc (or the file that `WEIR_RC` names) first
+    #[arg(long)]
+    pub no_rc: bool,
 }
 
 #[derive(Debug, Args)]
@@ -180,12 +187,22 @@ pub struct Surroundings {
     pub stdin_is_terminal: bool,
     /// Columns of the terminal that standard output is, if it is one.
     pub width: Option<usize>,
+    /// Columns of the terminal that standard error is, if it is one.
+    pub stderr_width: Option<usize>,
+    /// Colours are wanted on a terminal: `NO_COLOR` is not set, and the terminal is not dumb.
+    pub colour: bool,
     /// The shell's history file.
     pub history: Option<PathBuf>,
     /// Where the journal of writes lies.
     pub state: Option<PathBuf>,
     /// The same, where the environment names it.
     pub named_state: Option<PathBuf>,
+    /// What the shell runs first.
+    pub rc: Option<PathBuf>,
+    /// Readline's settings, which say whether keys are as in vi.
+    pub inputrc: Option<PathBuf>,
+    /// The folder that `~` means.
+    pub home: Option<PathBuf>,
 }
 
 impl Surroundings {
@@ -198,16 +215,22 @@ impl Surroundings {
         };
         let variables: HashMap<String, String> = all.filter_map(text).collect();
         let set = |name: &str| variables.get(name).filter(|v| !v.is_empty()).cloned();
-        let data = set("XDG_DATA_HOME").map(PathBuf::from);
-        let data = data.or_else(|| set("HOME").map(|home| PathBuf::from(home).join(".local/share")));
-        let state = set("XDG_STATE_HOME").map(PathBuf::from);
-        let state = state.or_else(|| set("HOME").map(|home| PathBuf::from(home).join(".local/state")));
+        let home = set("HOME").map(PathBuf::from);
+        let under_home = |path: &str| home.as_ref().map(|home| home.join(path));
+        let data = set("XDG_DATA_HOME").map(PathBuf::from).or_else(|| under_home(".local/share"));
+        let config = set("XDG_CONFIG_HOME").map(PathBuf::from).or_else(|| under_home(".config"));
+        let state = set("XDG_STATE_HOME").map(PathBuf::from).or_else(|| under_home(".local/state"));
         let named_state = set("WEIR_STATE_DIR").map(PathBuf::from);
         let terminal = std::io::stdout().is_terminal();
         let columns = set("COLUMNS").and_then(|c| c.parse().ok());
         Surroundings {
             stdin_is_terminal: std::io::stdin().is_terminal(),
             width: terminal.then(|| terminal_width().or(columns).unwrap_or(80)),
+            stderr_width: std::io::stderr().is_terminal().then(|| terminal_width().or(columns).unwrap_or(80)),
+            colour: set("NO_COLOR").is_none() && set("TERM").is_none_or(|term| term != "dumb"),
+            rc: set("WEIR_RC").map(PathBuf::from).or_else(|| config.map(|folder| folder.join("weir/rc"))),
+            inputrc: set("INPUTRC").map(PathBuf::from).or_else(|| under_home(".inputrc")),
+            home: home.clone(),
             history: set("WEIR_HISTORY").map(PathBuf::from).or_else(|| data.map(|d| d.join("weir/history"))),
             state: named_state.clone().or_else(|| state.map(|s| s.join("weir"))),
             named_state,
@@ -217,6 +240,6 @@ impl Surroundings {
 }
 
 /// The width that comfy-table finds, which asks the terminal itself. One that does not know says 0.
-fn terminal_width() -> Option<usize> {
+pub fn terminal_width() -> Option<usize> {
     comfy_table::Table::new().width().map(usize::from).filter(|columns| *columns > 0)
 }

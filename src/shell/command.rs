@@ -7,10 +7,12 @@ use std::sync::Arc;
 
 use clap::Parser;
 
-use super::args::{Command, Common, Exec, Surroundings, Typed};
+use super::args::{Command, Common, Exec, Shell, Surroundings, Typed};
+use super::draw::{Look, Source};
+use super::repl::{self, Start};
 use super::report::Report;
 use super::script::{Goes, Runner};
-use super::{outcomes, repl, resume};
+use super::{outcomes, resume};
 use crate::error::{Error, Kind, Result};
 use crate::output::{Format, Options, Target};
 use crate::sandbox::{self, Sandbox};
@@ -39,10 +41,20 @@ pub fn main() -> ExitCode {
     let around = Surroundings::look();
     let result = match typed.command {
         Some(Command::Sandbox(options)) => runtime.block_on(serve(options.port)),
-        Some(Command::Exec(exec)) => runtime.block_on(run_exec(&exec, &typed.common, &around)),
+        Some(Command::Exec(exec)) => {
+            let mut failing = None;
+            let result = runtime.block_on(run_exec(&exec, &typed.common, &around, &mut failing));
+            if let (Err(error), Some((file, text))) = (&result, &failing) {
+                runtime.shutdown_background();
+                let source = Source { text, file: file.as_deref() };
+                Report::new(Redactor::default()).looking(look(&around)).error_in(error, source);
+                return ExitCode::from(error.kind().exit_code());
+            }
+            result
+        }
         Some(Command::Resume(resume)) => runtime.block_on(resume::run(&resume, &typed.common, &around)),
-        Some(Command::Shell) => run_shell(&runtime, &typed.common, &around),
-        None if around.stdin_is_terminal => run_shell(&runtime, &typed.common, &around),
+        Some(Command::Shell(shell)) => run_shell(&runtime, &typed.common, &around, &shell),
+        None if around.stdin_is_terminal => run_shell(&runtime, &typed.common, &around, &Shell::default()),
         None => {
             Err(Error::new(Kind::Usage, "no command is given").hint("weir exec -i - runs standard input; weir --help"))
         }
@@ -58,6 +70,11 @@ pub fn main() -> ExitCode {
 fn failed(error: &Error) -> ExitCode {
     Report::new(Redactor::default()).error(error);
     ExitCode::from(error.kind().exit_code())
+}
+
+/// How errors look, where standard error is a terminal.
+fn look(around: &Surroundings) -> Option<Look> {
+    around.stderr_width.map(|width| Look { colour: around.colour, width })
 }
 
 /// A session, and the sandbox behind it when one was asked for.
@@ -117,7 +134,11 @@ pub(super) fn runner<'a>(session: &'a Session, common: &Common, width: Option<us
     Runner { session, print, report, timing: common.timing, verbose: common.verbose }
 }
 
-async fn run_exec(exec: &Exec, common: &Common, around: &Surroundings) -> Result<()> {
+/// A text and its name.
+type Named = (Option<String>, String);
+
+/// Leaves the text that failed in `failing`, unless it holds a secret.
+async fn run_exec(exec: &Exec, common: &Common, around: &Surroundings, failing: &mut Option<Named>) -> Result<()> {
     let texts = texts(exec)?;
     let (session, _sandbox) = open(common, around, None).await?;
     let mut runner = runner(&session, common, around.width);
@@ -127,31 +148,37 @@ async fn run_exec(exec: &Exec, common: &Common, around: &Surroundings) -> Result
             .note("answered by the sandbox, a simulation inside this program; nothing real is read or changed");
     }
     let result = match &common.file {
-        None => Box::pin(run_all(&runner, &texts, &mut std::io::stdout())).await,
+        None => Box::pin(run_all(&runner, &texts, &mut std::io::stdout(), failing)).await,
         Some(path) => {
             runner.print.width = None;
             let mut target = Target::create(path)?;
-            match Box::pin(run_all(&runner, &texts, &mut target)).await {
+            match Box::pin(run_all(&runner, &texts, &mut target, failing)).await {
                 Ok(()) => target.commit(),
                 Err(error) => Err(error),
             }
         }
     };
+    failing.take_if(|(_, text)| session.redactor().clean(text) != *text);
     result.map_err(|error| error.redacted(session.redactor()))
 }
 
-async fn run_all(runner: &Runner<'_>, texts: &[(Option<String>, String)], to: &mut dyn Write) -> Result<()> {
+async fn run_all(runner: &Runner<'_>, texts: &[Named], to: &mut dyn Write, failing: &mut Option<Named>) -> Result<()> {
     for (file, text) in texts {
-        if Box::pin(runner.text(text, file.as_deref(), to)).await? == Goes::Unread {
-            break;
+        match Box::pin(runner.text(text, file.as_deref(), to)).await {
+            Ok(Goes::On) => {}
+            Ok(Goes::Unread) => break,
+            Err(error) => {
+                *failing = Some((file.clone(), text.clone()));
+                return Err(error);
+            }
         }
     }
     Ok(())
 }
 
 /// The statements to run, with the name of the file they are from.
-fn texts(exec: &Exec) -> Result<Vec<(Option<String>, String)>> {
-    let mut texts: Vec<(Option<String>, String)> = exec.sql.iter().map(|sql| (None, sql.clone())).collect();
+fn texts(exec: &Exec) -> Result<Vec<Named>> {
+    let mut texts: Vec<Named> = exec.sql.iter().map(|sql| (None, sql.clone())).collect();
     for path in &exec.input {
         texts.push((Some(path.display().to_string()), read(path)?));
     }
@@ -176,11 +203,12 @@ pub(super) fn read(path: &Path) -> Result<String> {
     Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
 
-fn run_shell(runtime: &tokio::runtime::Runtime, common: &Common, around: &Surroundings) -> Result<()> {
+fn run_shell(runtime: &tokio::runtime::Runtime, common: &Common, around: &Surroundings, shell: &Shell) -> Result<()> {
     let confirm: Option<Confirm> = around.stdin_is_terminal.then(|| Arc::new(super::confirm::ask) as Confirm);
     let (session, _sandbox) = runtime.block_on(open(common, around, confirm))?;
     let mut runner = runner(&session, common, around.width);
     runner.timing = true;
+    runner.report = runner.report.looking(look(around).filter(|_| around.stdin_is_terminal));
     if common.output == Format::Table && around.width.is_some() {
         runner.print.max_rows = Some(repl::MOST_ROWS);
     }
@@ -190,5 +218,5 @@ fn run_shell(runtime: &tokio::runtime::Runtime, common: &Common, around: &Surrou
     if common.sandbox {
         runner.report.line(Sandbox::notice());
     }
-    repl::run(runtime, &runner, around.history.as_deref())
+    repl::run(runtime, &runner, &Start { around, sandbox: common.sandbox, no_rc: shell.no_rc })
 }

@@ -1,27 +1,71 @@
-//! Which lines the shell remembers. What holds a secret is forgotten.
+//! Which lines the shell remembers. What writes down a secret is forgotten, and in doubt too: a line that has to be typed
+//! again costs less than a key in a file. Reads tokens; must not know which tables there are.
 
-/// Whether a statement may go into the history file: not when it writes down a value for something whose name sounds
-/// secret, or says a secret the session knows.
-pub fn may_keep(statement: &str, redactor: &crate::secret::Redactor) -> bool {
-    const SECRETS: [&str; 7] = ["stream_key", "streamkey", "passphrase", "token", "secret", "password", "private_key"];
-    if redactor.clean(statement) != statement {
+use super::editor::assist::tokens::{Kind, Token, tokens};
+use crate::secret::Redactor;
+
+/// Parts of names that sound secret, without signs between their words.
+const SECRETS: &[&str] = &[
+    "streamkey",
+    "passphrase",
+    "token",
+    "secret",
+    "password",
+    "passwd",
+    "privatekey",
+    "apikey",
+    "accesskey",
+    "authorization",
+    "bearer",
+    "credential",
+    "signature",
+];
+/// Words that begin what writes or sets something.
+const WRITES: &[&str] =
+    &["INSERT", "UPDATE", "REPLACE", "EXEC", "EXECUTE", "CALL", "SET", "CREATE", "COPY", "DELETE", "VALUES"];
+
+/// Whether a text may go into the history: not when it gives a value to something whose name sounds secret, or says a
+/// secret that the session knows.
+pub fn may_keep(text: &str, redactor: &Redactor) -> bool {
+    if redactor.clean(text) != text {
         return false;
     }
-    let lower = statement.to_lowercase();
-    let writes = ["insert", "exec", "set", "update", "replace"].iter().any(|verb| lower.trim_start().starts_with(verb));
-    let compares = SECRETS.iter().any(|name| {
-        lower.match_indices(name).any(|(at, _)| {
-            let after =
-                lower[at + name.len()..].trim_start_matches(|c: char| c.is_alphanumeric() || c == '_' || c == '"');
-            let after = after.trim_start();
-            after.starts_with("= '")
-                || after.starts_with("='")
-                || after.starts_with("in (")
-                || after.starts_with("like")
-        })
-    });
-    let writes_one = writes && SECRETS.iter().any(|name| lower.contains(name));
-    !(compares || writes_one)
+    if text.trim_start().starts_with('\\') {
+        return !sounds_secret(text);
+    }
+    let (all, _) = tokens(text);
+    !all.split(|t| t.kind == Kind::Semicolon).any(writes_down)
+}
+
+fn sounds_secret(text: &str) -> bool {
+    let bare: String = text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
+    SECRETS.iter().any(|secret| bare.contains(secret))
+}
+
+/// Whether one statement writes down a secret.
+fn writes_down(statement: &[Token<'_>]) -> bool {
+    let code: Vec<&Token<'_>> = statement.iter().filter(|t| t.kind != Kind::Comment).collect();
+    let literal = |t: &&Token<'_>| matches!(t.kind, Kind::String | Kind::Number);
+    let name = |t: &&Token<'_>| matches!(t.kind, Kind::Word | Kind::Name | Kind::Parameter) && sounds_secret(t.text);
+    // A comment, JSON or an address may hold a name and its value: '{"token": "x"}', '?token=x', -- token: x
+    let holds = |t: &Token<'_>| {
+        matches!(t.kind, Kind::String | Kind::Comment) && t.text.contains([':', '=', ' ']) && sounds_secret(t.text)
+    };
+    if statement.iter().any(holds) {
+        return true;
+    }
+    let writes = code.iter().any(|t| t.is_one_of(WRITES));
+    let names = |t: &&Token<'_>| name(t) || (t.kind == Kind::String && sounds_secret(t.text));
+    if writes && code.iter().any(names) && code.iter().any(literal) {
+        return true;
+    }
+    // A value near the name in a comparison, on either side: = 'x', IN ('x', ..), BETWEEN 'x', 'x' = name.
+    code.iter().enumerate().filter(|(_, t)| name(t)).any(|(i, _)| {
+        let ends = |t: &&&Token<'_>| !(t.is_one_of(&["AND", "OR", "FROM", "WHERE"]) || t.is_sign(','));
+        let after = code[i + 1..].iter().take_while(ends);
+        let before = code[..i].iter().rev().take_while(ends);
+        after.chain(before).any(literal)
+    })
 }
 
 #[cfg(test)]
@@ -35,9 +79,26 @@ mod tests {
         redactor.learn("hunter2hunter2");
         for (line, kept) in [
             ("SELECT stream_key FROM t;", true),
+            ("SELECT stream_key, uid FROM t WHERE uid = 'x' AND n > 1;", true),
             ("SELECT * FROM t WHERE stream_key = 'abc';", false),
+            ("SELECT * FROM t WHERE 'abc' = stream_key;", false),
+            ("SELECT * FROM t WHERE \"streamKey\" <> $$abc$$;", false),
+            ("SELECT * FROM t WHERE token IN\n('abc', 'def');", false),
+            ("SELECT * FROM t WHERE api_key BETWEEN 'a' AND 'b';", false),
+            ("SELECT * FROM t WHERE lower(token) = 'abc';", false),
             ("INSERT INTO t (stream_key) VALUES ('abc');", false),
+            ("/* now */ INSERT INTO t (stream_key) VALUES ('abc');", false),
+            ("EXPLAIN INSERT INTO t (stream_key) VALUES ('abc');", false),
+            ("SELECT 1; EXEC p.s.r.m @token = 'abc';", false),
             ("EXEC p.s.r.m @token = 'abc';", false),
+            ("EXEC p.s.r.m @uid = 'abc';", true),
+            ("EXEC p.s.r.m @@json = '{\"passphrase\": \"abc\"}';", false),
+            ("SELECT 'https://h/?access_token=abc';", false),
+            ("SET acme.secret = 'abc';", false),
+            ("-- the password is abc\nSELECT 1;", false),
+            ("\\set token abc", false),
+            ("\\! curl -H 'Authorization: abc' h", false),
+            ("\\d tables", true),
             ("SELECT 'hunter2hunter2';", false),
             ("SELECT 1;", true),
         ] {

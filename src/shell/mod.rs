@@ -4,8 +4,11 @@
 mod args;
 mod command;
 mod confirm;
+mod draw;
+mod editor;
 mod history;
 mod outcomes;
+mod rc;
 mod repl;
 mod report;
 mod resume;

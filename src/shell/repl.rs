@@ -1,108 +1,206 @@
-//! The interactive shell, plain for now: a prompt, statements over several lines until `;`, a history.
+//! The interactive shell: a prompt, inputs one after the other, and what each leads to. Reading is `editor`'s, running is
+//! `script`'s; this must not know keys or colours.
 
-use std::borrow::Cow;
-use std::path::Path;
-
-use rustyline::completion::Completer;
-use rustyline::error::ReadlineError;
-use rustyline::highlight::Highlighter;
-use rustyline::hint::Hinter;
-use rustyline::history::DefaultHistory;
-use rustyline::validate::{ValidationContext, ValidationResult, Validator};
-use rustyline::{Config, Editor, Helper};
-
+use super::args::Surroundings;
+use super::draw::Source;
+use super::editor::{Editor, Input, Manner, wants_vi};
 use super::history::may_keep;
+use super::rc;
 use super::script::Runner;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Place, Result};
+use crate::session::Session;
 use crate::sql;
 
 /// A table on the screen shows no more rows than this; files and other formats have them all.
 pub const MOST_ROWS: usize = 1000;
 
+/// Meta commands and what they take, for completion: a `name` is a table, a `provider` or `file` what it says.
+const COMMANDS: &[(&str, &str)] = &[("\\?", ""), ("\\q", ""), ("\\set", "EDIT_MODE vi|emacs")];
+
 const HELP: &str = "Statements end with `;` and may span lines.
   SHOW PROVIDERS; SHOW SERVICES IN provider; SHOW RESOURCES IN provider.service;
   SHOW METHODS IN provider.service.resource; DESCRIBE provider.service.resource;
   USE provider.service allows bare names. EXPLAIN shows what a statement would send.
-\\q, quit, exit or Ctrl-D leave. Ctrl-C cancels a statement.";
+  Tab completes names and shows what may follow; Ctrl-R searches what was typed before.
+\\set EDIT_MODE vi makes keys those of vi. \\q, quit, exit or Ctrl-D leave. Ctrl-C cancels a statement.";
+
+/// How a shell starts.
+pub struct Start<'a> {
+    pub around: &'a Surroundings,
+    pub sandbox: bool,
+    pub no_rc: bool,
+}
+
+/// Whether the shell goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Goes {
+    On,
+    Leave,
+}
+
+/// The shell: a session and the editor in front of it.
+struct Shell<'a> {
+    runtime: &'a tokio::runtime::Runtime,
+    runner: &'a Runner<'a>,
+    editor: Editor,
+    sandbox: bool,
+}
 
 /// Runs the shell until the user leaves.
-pub fn run(runtime: &tokio::runtime::Runtime, runner: &Runner<'_>, history: Option<&Path>) -> Result<()> {
-    let config = Config::builder().auto_add_history(false).build();
-    let mut editor: Editor<Lines, DefaultHistory> =
-        Editor::with_config(config).map_err(|e| Error::new(Kind::Internal, format!("no line editor: {e}")))?;
-    editor.set_helper(Some(Lines));
-    if let Some(path) = history {
-        // A history that is not there yet, or cannot be read, is no reason not to start.
-        let _ = path.parent().map(std::fs::create_dir_all);
-        let _ = editor.load_history(path);
-    }
+pub fn run(runtime: &tokio::runtime::Runtime, runner: &Runner<'_>, start: &Start<'_>) -> Result<()> {
+    let around = start.around;
+    let manner = Manner {
+        interactive: around.stdin_is_terminal,
+        colour: around.colour && around.width.is_some(),
+        vi: around.stdin_is_terminal && around.inputrc.as_deref().is_some_and(wants_vi),
+        history: around.history.clone(),
+        home: around.home.clone(),
+        commands: COMMANDS.iter().map(|(name, takes)| ((*name).to_owned(), (*takes).to_owned())).collect(),
+    };
+    let editor = Editor::new(runner.session, manner)?;
+    let mut shell = Shell { runtime, runner, editor, sandbox: start.sandbox };
     runner.report.line("weir: \\? for help, \\q to leave");
-    loop {
-        match editor.readline(&prompt(runner)) {
-            Ok(text) => {
-                if may_keep(&text, runner.session.redactor()) && !text.trim().is_empty() {
-                    let _ = editor.add_history_entry(text.trim());
-                    let _ = history.map(|path| editor.append_history(path));
-                }
-                match text.trim().trim_end_matches(';').trim() {
-                    "\\q" | "quit" | "exit" => return Ok(()),
-                    "\\?" | "help" => runner.report.line(HELP),
-                    word if word.starts_with('\\') => {
-                        runner
-                            .report
-                            .error(&Error::statement(format!("there is no command {word}")).hint("\\? lists them"));
+    if around.stdin_is_terminal && !start.sandbox {
+        shell.welcome();
+    }
+    if !start.no_rc && shell.read_rc(around) == Goes::Leave {
+        return Ok(());
+    }
+    shell.converse()
+}
+
+impl Shell<'_> {
+    fn converse(&mut self) -> Result<()> {
+        let session = self.runner.session;
+        loop {
+            match self.editor.read(&prompt(session, self.sandbox), session)? {
+                Input::Text(text) => {
+                    let goes = self.act(&text, Source { text: &text, file: None }, 1);
+                    // After it ran, the session knows the secrets in it.
+                    if may_keep(&text, session.redactor()) {
+                        self.editor.remember(&text);
                     }
-                    _ => statements(runtime, runner, &text),
+                    if goes == Goes::Leave {
+                        return Ok(());
+                    }
                 }
+                Input::Interrupted(true) => {}
+                Input::Interrupted(false) => self.runner.report.line("\\q or Ctrl-D leaves"),
+                Input::End => return Ok(()),
             }
-            Err(ReadlineError::Interrupted) => runner.report.line("\\q or Ctrl-D leaves"),
-            Err(ReadlineError::Eof) => return Ok(()),
-            Err(error) => return Err(Error::new(Kind::Internal, format!("the terminal cannot be read: {error}"))),
         }
     }
-}
 
-/// Runs what was typed, up to the first statement that fails. The session goes on.
-fn statements(runtime: &tokio::runtime::Runtime, runner: &Runner<'_>, text: &str) {
-    let result = sql::split(text).and_then(|pieces| {
-        pieces.iter().try_for_each(|piece| runtime.block_on(runner.piece(piece, &mut std::io::stdout())).map(drop))
-    });
-    if let Err(error) = result {
-        runner.report.error(&error);
+    /// Does what one input says. `source` is the text it is from, where it begins on line `line`.
+    fn act(&mut self, text: &str, source: Source<'_>, line: u64) -> Goes {
+        let word = text.trim().trim_end_matches(';').trim();
+        match word.to_ascii_lowercase().as_str() {
+            "\\q" | "quit" | "exit" => return Goes::Leave,
+            "\\?" | "help" => self.runner.report.line(HELP),
+            _ => {
+                let result = match word.strip_prefix('\\') {
+                    Some(_) => self.command(word),
+                    None => self.statements(text),
+                };
+                if let Err(error) = result {
+                    let moved = |place: Option<Place>| {
+                        let place = place.unwrap_or(Place { file: None, line: 1, column: 1 });
+                        let own = place.file.is_none();
+                        let (file, line) = if own {
+                            (source.file.map(str::to_owned), place.line + line - 1)
+                        } else {
+                            (place.file, place.line)
+                        };
+                        Some(Place { file, line, ..place })
+                    };
+                    let bare = source.file.is_none() && error.place().is_none();
+                    let error = if bare { error } else { error.map_place(moved) };
+                    self.runner.report.error_in(&error, source);
+                }
+            }
+        }
+        Goes::On
+    }
+
+    fn command(&mut self, line: &str) -> Result<()> {
+        let mut words = line.split_whitespace();
+        let (name, rest) = (words.next().unwrap_or_default(), words.collect::<Vec<_>>());
+        match (name, rest.as_slice()) {
+            ("\\set", [variable, mode]) if variable.eq_ignore_ascii_case("EDIT_MODE") => {
+                match mode.to_ascii_lowercase().as_str() {
+                    "vi" => self.editor.set_vi(true),
+                    "emacs" => self.editor.set_vi(false),
+                    _ => {
+                        return Err(Error::statement(format!("there is no editing mode {mode}"))
+                            .hint("\\set EDIT_MODE vi, or emacs"));
+                    }
+                }
+                Ok(())
+            }
+            _ => Err(Error::statement(format!("there is no command {name}")).hint("\\? lists them")),
+        }
+    }
+
+    /// Runs statements up to the first that fails. The session goes on.
+    fn statements(&self, text: &str) -> Result<()> {
+        let pieces = sql::split(text)?;
+        pieces
+            .iter()
+            .try_for_each(|piece| self.runtime.block_on(self.runner.piece(piece, &mut std::io::stdout())).map(drop))
+    }
+
+    /// Runs the rc file. What is wrong in it is said, and the rest runs.
+    fn read_rc(&mut self, around: &Surroundings) -> Goes {
+        let Some(path) = &around.rc else { return Goes::On };
+        let name = path.display().to_string();
+        let text = match rc::read(path) {
+            None => return Goes::On,
+            Some(Ok(text)) => text,
+            Some(Err(error)) => {
+                let error = Error::new(Kind::Usage, format!("{name} cannot be read: {error}"));
+                self.runner.report.error(&error.hint("--no-rc starts without it"));
+                return Goes::On;
+            }
+        };
+        for entry in rc::entries(&text) {
+            let line = u64::try_from(entry.line).unwrap_or(u64::MAX);
+            if self.act(&entry.text, Source { text: &text, file: Some(&name) }, line) == Goes::Leave {
+                return Goes::Leave;
+            }
+        }
+        Goes::On
+    }
+
+    /// Someone who has no credentials hears how to get some, and what works without.
+    fn welcome(&self) {
+        let lacking = self.runner.session.outline().without_credentials();
+        let Some((provider, variables, help)) = lacking.first() else { return };
+        let report = &self.runner.report;
+        report.line(&format!("There are no credentials for {provider}: set {variables}, and start again."));
+        // The first sentence says where; the documents' authors put it there.
+        let first = help.as_deref().unwrap_or_default().split(". ").next().unwrap_or_default();
+        if !first.is_empty() {
+            report.line(&format!("{}.", first.trim_end_matches('.')));
+        }
+        report.line("`weir shell --sandbox` works at once, against a simulation; nothing real is read or changed.");
     }
 }
 
-fn prompt(runner: &Runner<'_>) -> String {
-    match runner.session.in_use().as_slice() {
-        [] => "weir> ".to_owned(),
-        names => format!("weir:{}> ", names.join(".")),
+/// `weir> `, with what USE named and what is unusual about the session.
+fn prompt(session: &Session, sandbox: bool) -> String {
+    let settings = session.all_settings();
+    let read_only = settings.iter().any(|(name, value)| name == "read_only" && value == "true");
+    let marks: Vec<&str> = [(sandbox, "sandbox"), (read_only, "read-only")]
+        .into_iter()
+        .filter_map(|(holds, mark)| holds.then_some(mark))
+        .collect();
+    let mut prompt = "weir".to_owned();
+    if !marks.is_empty() {
+        prompt = format!("{prompt}({})", marks.join(", "));
     }
-}
-
-/// Tells the line editor when a statement is complete.
-struct Lines;
-
-impl Helper for Lines {}
-
-impl Completer for Lines {
-    type Candidate = String;
-}
-
-impl Hinter for Lines {
-    type Hint = String;
-}
-
-impl Highlighter for Lines {
-    fn highlight_prompt<'b, 's: 'b, 'p: 'b>(&'s self, prompt: &'p str, _: bool) -> Cow<'b, str> {
-        Cow::Borrowed(prompt)
+    let in_use = session.in_use();
+    if !in_use.is_empty() {
+        prompt = format!("{prompt}:{}", in_use.join("."));
     }
-}
-
-impl Validator for Lines {
-    fn validate(&self, context: &mut ValidationContext<'_>) -> rustyline::Result<ValidationResult> {
-        let text = context.input().trim();
-        let word = matches!(text, "quit" | "exit" | "help" | "") || text.starts_with('\\');
-        let complete = word || sql::is_complete(text);
-        Ok(if complete { ValidationResult::Valid(None) } else { ValidationResult::Incomplete })
-    }
+    prompt + "> "
 }

@@ -3,6 +3,7 @@
 
 use std::io::Write;
 
+use super::draw::{self, Look, Source};
 use crate::error::Error;
 use crate::secret::Redactor;
 use crate::session::Record;
@@ -11,11 +12,33 @@ use crate::session::Record;
 #[derive(Debug, Clone)]
 pub struct Report {
     redactor: Redactor,
+    /// How errors are drawn; none where nobody looks at a terminal.
+    look: Option<Look>,
 }
 
 impl Report {
     pub fn new(redactor: Redactor) -> Report {
-        Report { redactor }
+        Report { redactor, look: None }
+    }
+
+    /// From now on errors are drawn into their statement.
+    pub fn looking(self, look: Option<Look>) -> Report {
+        Report { look, ..self }
+    }
+
+    /// An error of a text. On a terminal with the line it is about, elsewhere as [`Report::error`] has it.
+    pub fn error_in(&self, error: &Error, source: Source<'_>) {
+        let Some(look) = self.look else { return self.error(error) };
+        // Masking would move what is underlined; a text that holds a secret is not shown.
+        if self.redactor.clean(source.text) == source.text
+            && let Some(drawn) = draw::draw(error, source, look)
+        {
+            return self.line(&drawn);
+        }
+        if draw::says_nothing(error, source) {
+            return self.error(&error.clone().map_place(|_| None));
+        }
+        self.error(error);
     }
 
     /// `error: file:line:column: what` and, on a line of its own, `hint: what to do`.

@@ -65,10 +65,9 @@ impl Runner<'_> {
         let mut presses = 0;
         loop {
             tokio::select! {
-                done = &mut run => return done.unwrap_or_else(|_| Err(Error::new(
-                    Kind::Internal,
-                    "the statement ran into a defect of weir",
-                ).hint("please report it with the statement; -v shows its requests"))),
+                // First, so that Ctrl-C is listened for before the statement begins: until then it would end the program
+                // where it stands.
+                biased;
                 _ = tokio::signal::ctrl_c() => {
                     presses += 1;
                     if !writes || presses > 1 {
@@ -77,6 +76,10 @@ impl Runner<'_> {
                     self.session.interrupt();
                     self.report.note("waiting for the requests under way; Ctrl-C again leaves them");
                 }
+                done = &mut run => return done.unwrap_or_else(|_| Err(Error::new(
+                    Kind::Internal,
+                    "the statement ran into a defect of weir",
+                ).hint("please report it with the statement; -v shows its requests"))),
             }
         }
     }

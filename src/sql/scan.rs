@@ -6,7 +6,7 @@ use crate::error::{Error, Place};
 
 /// What a stretch of text is. Blanks belong to no stretch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mark {
+pub enum Mark {
     /// Words, numbers, operators.
     Code,
     /// A string or a quoted name, quotes included.
@@ -19,21 +19,26 @@ pub(super) enum Mark {
 
 /// A stretch of the text, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Stretch {
-    pub(super) mark: Mark,
-    pub(super) start: usize,
-    pub(super) end: usize,
+pub struct Stretch {
+    /// What it is.
+    pub mark: Mark,
+    /// Its first byte.
+    pub start: usize,
+    /// The byte behind its last.
+    pub end: usize,
 }
 
 /// The stretches of a text in order, and where an unclosed string or comment begins.
 #[derive(Debug)]
-pub(super) struct Scan {
-    pub(super) stretches: Vec<Stretch>,
-    pub(super) open: Option<usize>,
+pub struct Scan {
+    /// In order; they do not overlap.
+    pub stretches: Vec<Stretch>,
+    /// Where the string or comment begins that is not closed.
+    pub open: Option<usize>,
 }
 
 /// Scans the whole of `text`.
-pub(super) fn scan(text: &str) -> Scan {
+pub fn scan(text: &str) -> Scan {
     let mut scan = Scan { stretches: Vec::new(), open: None };
     let (mut at, mut begun) = (0, false);
     while let Some(c) = text[at..].chars().next() {

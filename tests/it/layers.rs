@@ -32,7 +32,7 @@ const CRATES: [(&str, &[&str]); 7] = [
     ("axum", &["sandbox/"]),
     ("datafusion", &["sql/", "plan/", "session/"]),
     ("rusqlite", &["journal/"]),
-    ("ring", &["journal/seal.rs"]),
+    ("ring", &["journal/seal.rs", "http/transport.rs"]),
 ];
 
 /// Words of one provider, which only the sandbox may know.

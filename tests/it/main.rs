@@ -18,6 +18,7 @@ mod documents; // facts of the built-in documents that no statement shows
 mod errors; // the table of failures: message, hint, exit code
 mod explain; // what EXPLAIN says of a read
 mod faults; // lists that break in the middle
+mod gated; // a server that waits to be told
 mod harness;
 mod joins; // how many requests a join takes
 mod layers; // the floors of the house, read from the sources
@@ -32,5 +33,9 @@ mod rows; // every row with right types, in every shape the API was seen in
 mod scripted; // a server that answers what it is told
 mod secrets; // canaries
 mod seeds; // the published examples, and what the server saw
+#[cfg(unix)]
 mod shell; // the interactive shell, in a terminal and without one
 mod statements; // tests/sql: statements with their answers and requests
+mod streaming; // first rows first, bounded memory, cancellation
+#[cfg(unix)]
+mod terminal; // the program in a pseudo-terminal, and its screen

@@ -284,7 +284,7 @@ impl ExecutionPlan for FetchExec {
     fn execute(&self, _: usize, task: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let context = StatementContext::of(task.session_config()).map_err(wrap)?;
         let (fetch, limit, keys) = (self.fetch.clone(), self.limit, self.keys.clone());
-        let cost = Cost::new(&self.metrics);
+        let (cost, pool) = (Cost::new(&self.metrics), task.memory_pool().clone());
         let begin = async move {
             let fetch = match keys {
                 Some(keys) => Arc::new(keyed(&fetch, &keys, &context, task).await.map_err(wrap)?),
@@ -295,7 +295,7 @@ impl ExecutionPlan for FetchExec {
                 let rows = rows.slice(0, limit.unwrap_or(usize::MAX).min(rows.num_rows()));
                 return Ok(futures::stream::once(async { Ok(rows) }).boxed());
             }
-            let pages = Pages::new(fetch, limit, context).map_err(wrap)?.counted(cost);
+            let pages = Pages::new(fetch, limit, context).map_err(wrap)?.counted(cost).within(&pool);
             Ok::<_, DataFusionError>(
                 futures::stream::try_unfold(pages, |mut pages| async {
                     let batch = pages.next().await.map_err(wrap)?;

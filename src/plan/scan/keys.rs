@@ -21,6 +21,9 @@ use crate::plan::errors::unwrap;
 use crate::registry::{Parameter, fit};
 use crate::rows::{schema, to_json};
 
+/// Keys beyond the budget are counted up to so many, to say how many there are: a list of millions is not kept for that.
+const COUNTED: usize = 10_000;
+
 /// Where a scan's keys come from.
 #[derive(Debug, Clone)]
 pub struct KeySource {
@@ -42,31 +45,9 @@ pub async fn keyed(
     context: &StatementContext,
     task: Arc<TaskContext>,
 ) -> Result<Fetch> {
-    let mut stream = source.plan.execute(0, task).map_err(unwrap)?;
-    let mut seen: HashSet<String> = HashSet::new();
-    let mut keys: Vec<Vec<Value>> = Vec::new();
-    while let Some(batch) = stream.try_next().await.map_err(unwrap)? {
-        for row in 0..batch.num_rows() {
-            let key = batch.columns().iter().map(|c| to_json(c.as_ref(), row)).collect::<Result<Vec<_>>>()?;
-            for (value, _) in key.iter().zip(&source.secret).filter(|(_, secret)| **secret) {
-                value.as_str().into_iter().for_each(|text| context.redactor.learn(text));
-            }
-            // NULL equals nothing, so it can find nothing.
-            if !key.iter().any(Value::is_null) && seen.insert(Value::from(key.clone()).to_string()) {
-                keys.push(key);
-            }
-        }
-    }
-    let (needed, left) = ((keys.len() * fetch.sets.len()) as u64, context.budget.left());
-    if needed > left && !fetch.given {
-        return Err(Error::new(
-            Kind::Network,
-            format!(
-                "{} needs {needed} requests, one a key, and {left} are left of the budget",
-                fetch.resource.full_name()
-            ),
-        )
-        .hint("narrow the other side of the join, or SET max_requests = ..."));
+    let keys = distinct(source, context, task).await?;
+    if !fetch.given {
+        within_budget(fetch, keys.len(), context)?;
     }
     let mut bound = fetch.clone();
     bound.sets = Vec::with_capacity(keys.len() * fetch.sets.len());
@@ -88,6 +69,43 @@ pub async fn keyed(
         }
     }
     Ok(bound)
+}
+
+/// The keys in their order, each once.
+async fn distinct(source: &KeySource, context: &StatementContext, task: Arc<TaskContext>) -> Result<Vec<Vec<Value>>> {
+    let mut stream = source.plan.execute(0, task).map_err(unwrap)?;
+    let mut seen: HashSet<String> = HashSet::new();
+    let mut keys: Vec<Vec<Value>> = Vec::new();
+    while keys.len() < most(context)
+        && let Some(batch) = stream.try_next().await.map_err(unwrap)?
+    {
+        for row in 0..batch.num_rows() {
+            let key = batch.columns().iter().map(|c| to_json(c.as_ref(), row)).collect::<Result<Vec<_>>>()?;
+            for (value, _) in key.iter().zip(&source.secret).filter(|(_, secret)| **secret) {
+                value.as_str().into_iter().for_each(|text| context.redactor.learn(text));
+            }
+            // NULL equals nothing, so it can find nothing.
+            if !key.iter().any(Value::is_null) && seen.insert(Value::from(key.clone()).to_string()) {
+                keys.push(key);
+            }
+        }
+    }
+    Ok(keys)
+}
+
+/// With so many keys nothing will be sent, and more of them need not be read.
+fn most(context: &StatementContext) -> usize {
+    usize::try_from(context.budget.left()).unwrap_or(usize::MAX).saturating_add(COUNTED)
+}
+
+fn within_budget(fetch: &Fetch, keys: usize, context: &StatementContext) -> Result<()> {
+    let (needed, left) = ((keys * fetch.sets.len()) as u64, context.budget.left());
+    if needed <= left {
+        return Ok(());
+    }
+    let (name, more) = (fetch.resource.full_name(), if keys < most(context) { "" } else { " or more" });
+    let what = format!("{name} needs {needed} requests{more}, one a key, and {left} are left of the budget");
+    Err(Error::new(Kind::Network, what).hint("narrow the other side of the join, or SET max_requests = ..."))
 }
 
 /// Rows of one key must have that key, lest an API that passes over the parameter repeat its rows for each.

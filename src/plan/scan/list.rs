@@ -1,11 +1,11 @@
 //! One list that is being read: where its pager stands, what it has brought, and rows that it repeats.
+//! Knows no request. A key takes about nine bytes here, so that a list of millions costs little.
 
-use std::collections::HashSet;
 use std::fmt;
 
-use arrow::array::{Array, BooleanArray, RecordBatch};
+use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
-use arrow::util::display::{ArrayFormatter, FormatOptions};
+use datafusion::common::hash_utils::{QualityRandomState, create_hashes};
 
 use crate::error::{Error, Kind, Result};
 use crate::http::{Completeness, Pager};
@@ -19,7 +19,7 @@ pub struct List {
     pub rows: u64,
     /// The total that the first page told.
     pub total: Option<u64>,
-    pub seen: HashSet<String>,
+    seen: Seen,
     pub repeated: u64,
     pub moved: bool,
     /// How it ended, until that is told.
@@ -35,7 +35,7 @@ impl List {
             beside: 0,
             rows: 0,
             total: None,
-            seen: HashSet::new(),
+            seen: Seen::default(),
             repeated: 0,
             moved: false,
             end: None,
@@ -45,26 +45,142 @@ impl List {
 
     /// The rows of `batch` whose key has not come before.
     pub fn fresh(&mut self, batch: &RecordBatch, key: &[usize]) -> Result<RecordBatch> {
-        let options = FormatOptions::default();
-        let columns: Vec<&dyn Array> = key.iter().map(|i| batch.column(*i).as_ref()).collect();
-        let formatters = columns.iter().map(|c| ArrayFormatter::try_new(*c, &options));
-        let formatters = formatters.collect::<Result<Vec<_>, _>>().map_err(internal)?;
-        let mut keep = Vec::with_capacity(batch.num_rows());
-        for row in 0..batch.num_rows() {
+        let columns: Vec<ArrayRef> = key.iter().map(|i| batch.column(*i).clone()).collect();
+        let mut hashes = vec![0; batch.num_rows()];
+        create_hashes(&columns, &QualityRandomState::with_seed(0), &mut hashes).map_err(internal)?;
+        let before = self.repeated;
+        let mut keep = Vec::with_capacity(hashes.len());
+        for (row, hash) in hashes.into_iter().enumerate() {
             // A row without its key cannot be told from others: it stays.
             let whole = columns.iter().all(|c| !c.is_null(row));
-            let text = formatters.iter().map(|f| f.value(row).to_string()).collect::<Vec<_>>().join("\u{1f}");
-            keep.push(!whole || self.seen.insert(text));
+            let fresh = !whole || self.seen.insert(hash);
+            self.repeated += u64::from(!fresh);
+            keep.push(fresh);
         }
-        let repeated = keep.iter().filter(|k| !**k).count();
-        if repeated == 0 {
+        if self.repeated == before {
             return Ok(batch.clone());
         }
-        self.repeated += repeated as u64;
         filter_record_batch(batch, &BooleanArray::from(keep)).map_err(internal)
+    }
+
+    /// Bytes that the keys take.
+    pub fn memory(&self) -> usize {
+        self.seen.count * size_of::<u64>()
+    }
+}
+
+/// Keys that have come, as 64 bits each: among a million rows, the odds that two of different keys look the same are one
+/// in thirty million. They stand in buckets by their first bits, which are split when they have grown, one after the
+/// other: there is no moment in which all of them stand there twice, and hardly any room is kept free.
+struct Seen {
+    buckets: Vec<Vec<u64>>,
+    /// The buckets' number is two to the power of this.
+    bits: u32,
+    count: usize,
+}
+
+impl Default for Seen {
+    fn default() -> Self {
+        Seen { buckets: vec![Vec::new(), Vec::new()], bits: 1, count: 0 }
+    }
+}
+
+impl Seen {
+    /// Keys in a bucket, on average, before all are split. Looking through so many is as quick as waiting for memory.
+    const FULL: usize = 96;
+    /// A bucket grows by so many.
+    const STEP: usize = 8;
+
+    /// Whether the key is new.
+    fn insert(&mut self, key: u64) -> bool {
+        let at = usize::try_from(key >> (u64::BITS - self.bits)).unwrap_or_default();
+        let bucket = &mut self.buckets[at];
+        // Without stopping at the first hit, several are compared at once.
+        if bucket.iter().fold(0, |hits, known| hits | u8::from(*known == key)) > 0 {
+            return false;
+        }
+        if bucket.len() == bucket.capacity() {
+            bucket.reserve_exact(Self::STEP);
+        }
+        bucket.push(key);
+        self.count += 1;
+        if self.count > self.buckets.len() * Self::FULL {
+            self.split();
+        }
+        true
+    }
+
+    fn split(&mut self) {
+        self.bits += 1;
+        let next = 1_u64 << (u64::BITS - self.bits);
+        let mut buckets = Vec::with_capacity(self.buckets.len() * 2);
+        for bucket in std::mem::take(&mut self.buckets) {
+            let (high, low) = bucket.into_iter().partition::<Vec<u64>, _>(|key| key & next != 0);
+            buckets.extend([low, high]);
+        }
+        self.buckets = buckets;
     }
 }
 
 fn internal(error: impl fmt::Display) -> Error {
     Error::new(Kind::Internal, format!("a batch could not be made: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+    use std::sync::Arc;
+
+    use arrow::array::{Int64Array, StringViewArray};
+    use arrow::datatypes::{DataType, Field, Schema};
+
+    use super::*;
+    use crate::http::Pager;
+    use crate::registry::{Paging, PagingStyle};
+
+    fn list() -> List {
+        let paging = Paging {
+            style: PagingStyle::Whole,
+            size: None,
+            total: Vec::new(),
+            total_pages: Vec::new(),
+            concurrent: false,
+            window: None,
+            total_may_differ: false,
+        };
+        List::new(Pager::new(&paging, None))
+    }
+
+    #[test]
+    fn keys_are_new_once_through_every_split() {
+        let (mut seen, mut known) = (Seen::default(), HashSet::new());
+        let mut key = 1_u64;
+        for _ in 0..100_000 {
+            // A generator of all 64 bits, every fourth key one that came before.
+            key = key.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let asked = if key.is_multiple_of(4) { known.iter().next().copied().unwrap_or(key) } else { key };
+            assert_eq!(seen.insert(asked), known.insert(asked));
+        }
+        assert_eq!(seen.count, known.len());
+        assert!(seen.bits > 8, "it has been split: {}", seen.bits);
+        for key in [0, u64::MAX] {
+            assert!(seen.insert(key) && !seen.insert(key));
+        }
+    }
+
+    #[test]
+    fn a_row_is_known_by_all_columns_of_its_key_and_stays_without_one() {
+        let fields = vec![Field::new("a", DataType::Utf8View, true), Field::new("b", DataType::Int64, true)];
+        let rows = |a: Vec<Option<&str>>, b: Vec<Option<i64>>| {
+            let columns: Vec<ArrayRef> = vec![Arc::new(StringViewArray::from(a)), Arc::new(Int64Array::from(b))];
+            RecordBatch::try_new(Arc::new(Schema::new(fields.clone())), columns).unwrap()
+        };
+        let mut list = list();
+        let long = "a text that is too long to stand in a view";
+        let first = rows(vec![Some("x"), Some("x"), Some(long), None], vec![Some(1), Some(2), Some(1), Some(1)]);
+        assert_eq!(list.fresh(&first, &[0, 1]).unwrap(), first);
+        let second = rows(vec![None, Some(long), Some("y"), Some("x")], vec![Some(1), Some(1), Some(1), Some(3)]);
+        let fresh = rows(vec![None, Some("y"), Some("x")], vec![Some(1), Some(1), Some(3)]);
+        assert_eq!((list.fresh(&second, &[0, 1]).unwrap(), list.repeated), (fresh, 1));
+    }
 }

@@ -1,5 +1,6 @@
 //! A scan of a table: what it asks for, the plan nodes that ask, and the pages as they come. No I/O before execution.
 
+mod ahead;
 pub(in crate::plan) mod answers;
 pub(in crate::plan) mod ask;
 pub(in crate::plan) mod count;

@@ -9,9 +9,11 @@ use std::time::Instant;
 use arrow::array::{BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
 use datafusion::common::runtime::SpawnedTask;
+use datafusion::execution::memory_pool::MemoryPool;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::metrics::{Count, ExecutionPlanMetricsSet, MetricBuilder, Time};
 
+use super::ahead::Ahead;
 use super::ask::{self, Arrived, Received, in_table, on_page};
 use super::fetch::Fetch;
 use super::list::List;
@@ -40,6 +42,7 @@ pub struct Pages {
     /// Pages read so far.
     read: usize,
     cost: Option<Cost>,
+    ahead: Option<Ahead>,
 }
 
 /// What EXPLAIN ANALYZE tells of a scan.
@@ -93,12 +96,19 @@ impl Pages {
             lists,
             read: 0,
             cost: None,
+            ahead: None,
         })
     }
 
     /// The same, counting what it costs.
     pub fn counted(mut self, cost: Cost) -> Self {
         self.cost = Some(cost);
+        self
+    }
+
+    /// The same, keeping its pages within the statement's memory.
+    pub fn within(mut self, pool: &Arc<dyn MemoryPool>) -> Self {
+        self.ahead = Some(Ahead::new(pool));
         self
     }
 
@@ -112,7 +122,9 @@ impl Pages {
             };
             let arrived = task.join().await.map_err(worker_failed)?;
             let arrived = arrived.map_err(|e| self.named(e, item.page))?;
+            self.weigh(&item, &arrived)?;
             let batch = self.taken(&item, arrived).await?;
+            self.ahead.iter_mut().for_each(Ahead::passed_on);
             // What follows is asked for now, while these rows are looked at.
             if self.left != Some(0) {
                 self.fill();
@@ -192,6 +204,19 @@ impl Pages {
         Ok(batch)
     }
 
+    /// Counts what a page takes, and what is remembered of those before it.
+    fn weigh(&mut self, item: &Item, arrived: &Arrived) -> Result<()> {
+        let page = match arrived {
+            Arrived::Decoded(received, batch) => received.bytes() + batch.get_array_memory_size(),
+            Arrived::Raw(received) => received.bytes() * 2,
+        };
+        let kept = self.lists.iter().flatten().map(List::memory).sum();
+        match &mut self.ahead {
+            Some(ahead) => ahead.came(page, kept).map_err(|e| on_page(e, &self.fetch.resource, item.page)),
+            None => Ok(()),
+        }
+    }
+
     /// How many requests may travel at the same time. Under a limit no more than it may need: as many as the rows that
     /// are left fill, where every row counts; else one, and another for each eight pages that were not enough.
     fn widen(&mut self) {
@@ -202,6 +227,9 @@ impl Pages {
             }
             (Some(_), _) => (1 + self.read / 8).min(self.widest),
         };
+        if let Some(ahead) = &self.ahead {
+            self.window = ahead.pages(self.window);
+        }
     }
 
     /// Begins as many requests as may travel at the same time.
@@ -340,6 +368,7 @@ fn list_of(lists: &mut [Option<List>], set: usize) -> Result<&mut List> {
 
 fn worker_failed(error: impl fmt::Display) -> Error {
     Error::new(Kind::Internal, format!("a worker failed: {error}"))
+        .hint("this is a defect of weir: please report it with the statement")
 }
 
 /// The rows that `predicate` holds for.

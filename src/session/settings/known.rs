@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::error::{Error, Result};
 use crate::http::Policy;
+use crate::session::MemoryLimit;
 
 /// The settings in force.
 #[derive(Debug, Clone)]
@@ -18,6 +19,8 @@ pub struct Settings {
     pub statement_timeout: Duration,
     /// How long to wait before the first repetition of a request.
     pub retry_delay: Duration,
+    /// Memory that statements may use.
+    pub memory_limit: MemoryLimit,
     /// No write is sent.
     pub read_only: bool,
     /// Writes are shown in place of being sent.
@@ -51,6 +54,7 @@ impl Default for Settings {
             max_requests: 1000,
             statement_timeout: Duration::ZERO,
             retry_delay: Policy::default().base,
+            memory_limit: MemoryLimit::default(),
             read_only: false,
             dry_run: None,
             allow_unfiltered: false,
@@ -68,11 +72,12 @@ impl Default for Settings {
 }
 
 /// Name, and what it means.
-pub(super) const KNOWN: [(&str, &str); 14] = [
+pub(super) const KNOWN: [(&str, &str); 15] = [
     ("strict", "a list that may be cut is an error instead of a warning (true or false)"),
     ("max_requests", "the most requests a statement may send"),
     ("statement_timeout", "seconds a statement may take; 0: as long as it likes"),
     ("retry_delay", "seconds to wait before a request is first repeated; the wait doubles each time"),
+    ("memory_limit", "memory statements may use, as 500MB; sorts beyond it go to temporary files"),
     ("read_only", "no write is sent (on or off); --read-only cannot be taken back"),
     ("dry_run", "writes are shown in place of being sent: off, text, curl or json"),
     ("allow_unfiltered", "UPDATE, REPLACE and DELETE may come without a condition (on or off)"),
@@ -180,6 +185,7 @@ impl Settings {
             "max_requests" => self.max_requests.to_string(),
             "statement_timeout" => seconds(&self.statement_timeout),
             "retry_delay" => seconds(&self.retry_delay),
+            "memory_limit" => self.memory_limit.to_string(),
             "read_only" => switch(self.read_only),
             "dry_run" => match self.dry_run {
                 None => "off".to_owned(),
@@ -216,6 +222,7 @@ impl Settings {
             "max_requests" => self.max_requests = value.parse().map_err(|_| wrong("a whole number"))?,
             "statement_timeout" => self.statement_timeout = time()?,
             "retry_delay" => self.retry_delay = time()?,
+            "memory_limit" => self.memory_limit = value.parse()?,
             "read_only" => self.read_only = switch()?,
             "dry_run" => {
                 self.dry_run = match value.to_lowercase().as_str() {
