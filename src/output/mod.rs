@@ -8,6 +8,7 @@
 //! let printed = printer.finish()?;
 //! ```
 
+mod cells;
 mod csv;
 mod file;
 mod json;
@@ -17,14 +18,19 @@ mod number;
 mod table;
 mod text;
 mod value;
+mod vertical;
 
+use std::collections::BTreeSet;
 use std::io::{ErrorKind, Write};
 use std::str::FromStr;
+use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
+pub use self::cells::{Cells, cells};
 pub use self::file::Target;
+pub use self::table::{escaped, natural_width, widths_of};
 use crate::error::{Error, Kind, Result, nearest};
 
 /// Names, documents and begins each format; a new one is a file and a line here.
@@ -53,6 +59,8 @@ formats! {
     Jsonl = "jsonl", json::start_lines;
     /// RFC 4180 with a header.
     Csv = "csv", csv::start;
+    /// A line a column, one row after the other.
+    Vertical = "vertical", vertical::start;
 }
 
 impl Format {
@@ -89,12 +97,27 @@ pub struct Options {
     pub width: Option<usize>,
     /// The most rows of a table. `None`: all.
     pub max_rows: Option<usize>,
+    /// The widest a column of a table may be. `None`: as wide as its values.
+    pub widest: Option<usize>,
+    /// After so many rows the widths of a table are settled: what came is written, and further rows as they come.
+    /// `None`: when the last row has come.
+    pub settle: Option<usize>,
+    /// Cells of a table (row, column) that stand out.
+    pub marked: Arc<BTreeSet<(usize, usize)>>,
 }
 
 impl Options {
     /// `format` with everything shown.
     pub fn new(format: Format) -> Self {
-        Options { format, null: "NULL".to_owned(), width: None, max_rows: None }
+        Options {
+            format,
+            null: "NULL".to_owned(),
+            width: None,
+            max_rows: None,
+            widest: None,
+            settle: None,
+            marked: Arc::default(),
+        }
     }
 }
 
@@ -241,7 +264,6 @@ trait Layout: Send {
 #[cfg(test)]
 mod tests {
     use std::io;
-    use std::sync::Arc;
 
     use arrow::array::{ArrayRef, Int64Array, RecordBatch, RecordBatchOptions};
     use arrow::datatypes::{Field, Schema};
@@ -296,11 +318,11 @@ mod tests {
 
     #[test]
     fn formats_are_found_by_name_and_slips_are_answered() {
-        assert_eq!(Format::names().collect::<Vec<_>>(), ["table", "json", "jsonl", "csv"]);
+        assert_eq!(Format::names().collect::<Vec<_>>(), ["table", "json", "jsonl", "csv", "vertical"]);
         assert_eq!("JSONL".parse::<Format>().unwrap(), Format::Jsonl);
         let error = "tabel".parse::<Format>().unwrap_err();
         assert_eq!(error.hint_text(), Some("did you mean `table`?"));
-        assert_eq!(error.message(), "there is no format `tabel`, only table, json, jsonl, csv");
+        assert_eq!(error.message(), "there is no format `tabel`, only table, json, jsonl, csv, vertical");
     }
 
     #[test]

@@ -1,14 +1,15 @@
 //! A table for the eye.
 //! Owns which columns are shown how wide, and that no value can drive the terminal; comfy-table draws it. Does no I/O.
 //!
-//! The texts of all rows are kept until the end, because the widths depend on all of them; `max_rows` bounds that.
+//! The texts of all rows are kept until the end, because the widths depend on all of them; `max_rows` bounds that, or
+//! `settle`, after which the widths stay as they are.
 //! What comfy-table makes of a text is many times its size, so it is given a page of rows at a time.
 
 use std::ops::Range;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use comfy_table::{Cell, CellAlignment, ColumnConstraint, ContentArrangement, Row, Table, Width};
+use comfy_table::{Attribute, Cell, CellAlignment, ColumnConstraint, ContentArrangement, Row, Table, Width};
 
 use super::value::{self, Value};
 use super::{End, Hidden, Layout, Options, text};
@@ -27,35 +28,46 @@ const PAGE: usize = 1000;
 
 /// Begins a table.
 pub(super) fn start(schema: &SchemaRef, options: &Options) -> Box<dyn Layout> {
-    let mut grid = Grid {
-        schema: schema.clone(),
-        options: options.clone(),
-        texts: String::new(),
-        ends: Vec::new(),
-        hidden: Hidden::default(),
-    };
-    for field in schema.fields() {
-        grid.keep(field.name());
-    }
-    Box::new(grid)
+    Box::new(Grid::new(schema, options))
 }
 
 struct Grid {
     schema: SchemaRef,
     options: Options,
-    /// All cells one after the other, row by row, harmless; the header is the first row.
+    /// All cells one after the other, row by row, harmless; the header is the first line until it is written.
     texts: String,
     /// Where each cell ends in `texts`.
     ends: Vec<usize>,
+    /// Lines that are written and no longer kept, the header among them.
+    written: usize,
+    /// The widths, once they are settled.
+    settled: Option<Vec<usize>>,
     hidden: Hidden,
 }
 
 impl Grid {
+    fn new(schema: &SchemaRef, options: &Options) -> Grid {
+        let mut grid = Grid {
+            schema: schema.clone(),
+            options: options.clone(),
+            texts: String::new(),
+            ends: Vec::new(),
+            written: 0,
+            settled: None,
+            hidden: Hidden::default(),
+        };
+        for field in schema.fields() {
+            grid.keep(field.name());
+        }
+        grid
+    }
+
     /// Keeps `text` as the next cell, with what would move the cursor, change colours or turn the reading direction
     /// shown as an escape.
     fn keep(&mut self, text: &str) {
         // A character takes two places at most, and some take none: what is beyond twice the width is never seen.
-        let most = self.options.width.map_or(usize::MAX, |width| width.saturating_mul(2).saturating_add(1));
+        let widest = self.options.width.into_iter().chain(self.options.widest).min();
+        let most = widest.map_or(usize::MAX, |width| width.saturating_mul(2).saturating_add(1));
         for (index, character) in text.chars().enumerate() {
             if index == most {
                 self.texts.push_str(CUT);
@@ -66,20 +78,35 @@ impl Grid {
         self.ends.push(self.texts.len());
     }
 
-    /// How many rows are kept, without the header.
-    fn rows_kept(&self) -> usize {
-        (self.ends.len() / self.schema.fields().len().max(1)).saturating_sub(1)
+    /// How many lines are kept.
+    fn lines_kept(&self) -> usize {
+        self.ends.len() / self.schema.fields().len().max(1)
     }
 
-    /// A line of the table; line 0 is the header. In a table of limited width the last cell stands for the columns that
-    /// do not fit.
+    /// How many rows came and are shown, without the header.
+    fn rows_kept(&self) -> usize {
+        (self.written + self.lines_kept()).saturating_sub(1)
+    }
+
+    /// Whether a cell may be longer than its column is wide.
+    fn is_cut(&self) -> bool {
+        self.options.width.is_some() || self.options.widest.is_some() || self.options.settle.is_some()
+    }
+
+    /// A line of the table; the first that was ever kept is the header. In a table of limited width the last cell
+    /// stands for the columns that do not fit.
     fn line(&self, line: usize) -> Row {
         let columns = self.schema.fields().len();
         let cells = (line * columns..(line + 1) * columns).map(|cell| {
             let start = if cell == 0 { 0 } else { self.ends[cell - 1] };
-            Cell::new(&self.texts[start..self.ends[cell]])
+            let drawn = Cell::new(&self.texts[start..self.ends[cell]]);
+            let row = (self.written + line).checked_sub(1);
+            match row.is_some_and(|row| self.options.marked.contains(&(row, cell % columns))) {
+                true => drawn.add_attribute(Attribute::Reverse),
+                false => drawn,
+            }
         });
-        if self.options.width.is_none() {
+        if !self.is_cut() {
             return cells.collect::<Vec<_>>().into();
         }
         let mut row = Row::from(cells.chain([Cell::new(CUT)]).collect::<Vec<_>>());
@@ -93,7 +120,10 @@ impl Grid {
         table.force_no_tty().load_preset(BORDERS).set_content_arrangement(ContentArrangement::Disabled);
         // A cell is cut anywhere, not between words: no cell has this character.
         table.set_truncation_indicator(CUT).set_delimiter('\0');
-        if lines.start == 0 {
+        if !self.options.marked.is_empty() {
+            table.enforce_styling();
+        }
+        if self.written + lines.start == 0 {
             table.set_header(self.line(0));
             lines.start = 1;
         }
@@ -103,7 +133,7 @@ impl Grid {
 
     /// The lines of each page.
     fn pages(&self) -> impl Iterator<Item = Range<usize>> + use<> {
-        let lines = self.rows_kept() + 1;
+        let lines = self.lines_kept();
         (0..lines).step_by(PAGE).map(move |start| start..lines.min(start + PAGE))
     }
 
@@ -115,9 +145,53 @@ impl Grid {
                 *wanted = usize::from(came).max(*wanted);
             }
         }
+        if let Some(widest) = self.options.widest {
+            wanted = wanted.into_iter().map(|wanted| wanted.min(widest)).collect();
+        }
         match self.options.width {
             Some(total) => share(&wanted, total),
             None => wanted,
+        }
+    }
+
+    /// Writes what is kept, under widths that stay. `last`: no more rows come.
+    fn draw(&mut self, last: bool, out: &mut Vec<u8>) {
+        let widths = self.settled.take().unwrap_or_else(|| self.widths());
+        self.hidden.columns = self.schema.fields().len() - widths.len();
+        let end = self.lines_kept();
+        for lines in self.pages() {
+            let is_last = last && lines.end == end;
+            // Only the first page has the border at the top, and only the last the one at the bottom.
+            let above = usize::from(self.written + lines.start > 0);
+            let mut page = self.page(lines);
+            self.arrange(&mut page, &widths);
+            let mut drawn = page.lines().skip(above).peekable();
+            while let Some(line) = drawn.next() {
+                if is_last || drawn.peek().is_some() {
+                    out.extend_from_slice(line.as_bytes());
+                    out.push(b'\n');
+                }
+            }
+        }
+        self.written += end;
+        self.texts.clear();
+        self.ends.clear();
+        if last && end == 0 {
+            self.close(&widths, out);
+        }
+        self.settled = Some(widths);
+    }
+
+    /// The border at the bottom, of a table whose rows are all written.
+    fn close(&mut self, widths: &[usize], out: &mut Vec<u8>) {
+        for _ in 0..self.schema.fields().len() {
+            self.keep("");
+        }
+        let mut page = self.page(0..1);
+        self.arrange(&mut page, widths);
+        if let Some(line) = page.lines().last() {
+            out.extend_from_slice(line.as_bytes());
+            out.push(b'\n');
         }
     }
 
@@ -141,7 +215,7 @@ impl Grid {
 }
 
 impl Layout for Grid {
-    fn rows(&mut self, batch: &RecordBatch, _: &mut Vec<u8>) -> Result<()> {
+    fn rows(&mut self, batch: &RecordBatch, out: &mut Vec<u8>) -> Result<()> {
         let schema = self.schema.clone();
         let columns = value::columns(&schema, batch)?;
         let room = self.options.max_rows.map_or(usize::MAX, |most| most.saturating_sub(self.rows_kept()));
@@ -161,30 +235,18 @@ impl Layout for Grid {
                 }
             }
         }
+        if shown > 0 && self.options.settle.is_some_and(|rows| self.rows_kept() >= rows) {
+            self.draw(false, out);
+        }
         Ok(())
     }
 
     fn end(&mut self, end: End, out: &mut Vec<u8>) {
-        let nothing_came = end == End::Cut && self.rows_kept() == 0;
+        let nothing_came = end == End::Cut && self.rows_kept() == 0 && self.written == 0;
         if self.schema.fields().is_empty() || nothing_came {
             return;
         }
-        let widths = self.widths();
-        self.hidden.columns = self.schema.fields().len() - widths.len();
-        let last = self.rows_kept() + 1;
-        for lines in self.pages() {
-            let (first, end) = (lines.start == 0, lines.end == last);
-            let mut page = self.page(lines);
-            self.arrange(&mut page, &widths);
-            // Only the first page has the border at the top, and only the last the one at the bottom.
-            let mut drawn = page.lines().skip(usize::from(!first)).peekable();
-            while let Some(line) = drawn.next() {
-                if end || drawn.peek().is_some() {
-                    out.extend_from_slice(line.as_bytes());
-                    out.push(b'\n');
-                }
-            }
-        }
+        self.draw(true, out);
     }
 
     fn hidden(&self) -> Hidden {
@@ -219,6 +281,36 @@ fn share(wanted: &[usize], total: usize) -> Vec<usize> {
         }
     }
     widths
+}
+
+/// `text` with nothing in it that could drive the terminal.
+#[must_use]
+pub fn escaped(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    text.chars().for_each(|character| escape(&mut shown, character));
+    shown
+}
+
+/// How many places of the terminal each text takes.
+#[must_use]
+pub fn widths_of<T: AsRef<str>>(texts: &[T]) -> Vec<usize> {
+    let mut table = Table::new();
+    table.force_no_tty().add_row(texts.iter().map(|text| Cell::new(text.as_ref())).collect::<Vec<_>>());
+    let widths = table.column_max_content_widths().into_iter();
+    widths.zip(texts).map(|(width, text)| if text.as_ref().is_empty() { 0 } else { usize::from(width) }).collect()
+}
+
+/// How wide a table of these rows is with every value whole.
+///
+/// # Errors
+/// When a batch has other columns than announced.
+pub fn natural_width(options: &Options, schema: &SchemaRef, batches: &[RecordBatch]) -> Result<usize> {
+    let whole = Options { width: None, widest: None, settle: None, max_rows: None, ..options.clone() };
+    let mut grid = Grid::new(schema, &whole);
+    for batch in batches {
+        grid.rows(batch, &mut Vec::new())?;
+    }
+    Ok(grid.widths().iter().map(|width| width + FRAME).sum::<usize>() + 1)
 }
 
 /// Control characters, line breaks in all their forms, and what overrides the direction of text.
@@ -381,5 +473,62 @@ mod tests {
             assert_eq!(text.lines().count(), count + 4, "three borders and the header");
             assert_eq!(text.matches(['┌', '├', '└']).count(), 3);
         }
+    }
+
+    #[test]
+    fn widths_that_are_settled_stay_and_later_rows_are_written_as_they_come() {
+        let first = batch(vec![("t", texts(vec![Some("abcdef"), Some("b")]))]);
+        let later = batch(vec![("t", texts(vec![Some("longer than the first"), Some("日本語日本語")]))]);
+        let mut out = Vec::new();
+        let settle = Options { settle: Some(2), ..options(None) };
+        let mut printer = Printer::new(&settle, &first.schema(), &mut out);
+        let _ = printer.write(&first).unwrap();
+        assert_eq!(String::from_utf8_lossy(printer.to).lines().count(), 5, "the rows are out, the table is open");
+        let _ = printer.write(&later).unwrap();
+        printer.finish().unwrap();
+        let expected = "\
+┌────────┐
+│ t      │
+├────────┤
+│ abcdef │
+│ b      │
+│ longe… │
+│ 日本…  │
+└────────┘
+";
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_settled_table_counts_what_it_hides_and_may_end_with_its_first_rows() {
+        let rows = numbers(10);
+        let most = Options { max_rows: Some(4), settle: Some(4), ..options(None) };
+        let mut out = Vec::new();
+        let mut printer = Printer::new(&most, &rows.schema(), &mut out);
+        for _ in 0..3 {
+            let _ = printer.write(&rows).unwrap();
+        }
+        assert_eq!(printer.finish().unwrap().hidden_rows, 26);
+        let text = String::from_utf8(out).unwrap();
+        assert_eq!((text.lines().count(), text.matches(['┌', '├', '└']).count()), (8, 3), "{text}");
+    }
+
+    #[test]
+    fn marked_cells_stand_out_and_move_nothing() {
+        let rows = numbers(3);
+        let marked = Options { marked: std::sync::Arc::new([(1, 0)].into()), ..options(None) };
+        let text = printed(&marked, &rows);
+        let line = text.lines().nth(4).unwrap();
+        assert!(line.contains("\u{1b}[7m") && line.contains('1'), "{line:?}");
+        assert_eq!(text.matches("\u{1b}[7m").count(), 1);
+    }
+
+    #[test]
+    fn the_natural_width_is_that_of_the_whole_table() {
+        let rows = batch(vec![("id", texts(vec![Some("1")])), ("t", texts(vec![Some("one two 日本")]))]);
+        let width = natural_width(&options(Some(20)), &rows.schema(), std::slice::from_ref(&rows)).unwrap();
+        let whole = printed(&options(None), &rows);
+        assert_eq!(width, whole.lines().next().unwrap().chars().count());
+        assert_eq!(widths_of(&["日本", "", "e\u{301}x"]), [4, 0, 2]);
     }
 }

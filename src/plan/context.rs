@@ -11,6 +11,7 @@ use datafusion::common::DataFusionError;
 use datafusion::execution::context::SessionConfig;
 
 use super::errors;
+use super::progress::Progress;
 use super::scan::answers::Answers;
 use super::warnings::Warnings;
 use crate::error::{Error, Kind, Result};
@@ -64,6 +65,8 @@ pub struct StatementContext {
     pub own_secrets: bool,
     /// Values must not stand in the engine's messages: the statement reads secret columns.
     pub values_hidden: AtomicBool,
+    /// How far its reads have come.
+    pub progress: Progress,
     /// Answers that equal requests of the statement share.
     pub answers: Answers,
     /// One for each provider that was asked so far.

@@ -63,6 +63,11 @@ impl Answer {
         Answer { rows: None, lines: None, message: None, context, started: run.started, strict: run.settings.strict }
     }
 
+    /// Whether values of secret columns may stand in its rows.
+    pub(super) fn is_secret(&self) -> bool {
+        self.context.values_hidden.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
     /// What the statement cost so far, and its warnings. Call it when the rows are read.
     #[must_use]
     pub fn summary(&self) -> Summary {

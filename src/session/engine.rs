@@ -103,6 +103,11 @@ impl Engine {
         scalar.chain(others).cloned().chain(self.base.table_functions().keys().cloned()).collect()
     }
 
+    /// Where the session's tables and views are.
+    pub fn own_schema(&self) -> &MemorySchemaProvider {
+        &self.tables
+    }
+
     /// A context for one statement: its catalogs show the hidden columns that it names, its configuration carries its
     /// way to the providers. `files`: the statement reads files by name.
     pub fn context(&self, run: &Run, shown: Shown, files: bool) -> Result<SessionContext> {

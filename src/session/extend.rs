@@ -11,7 +11,7 @@ use super::SessionOptions;
 use crate::error::Result;
 use crate::http::{Budget, Client, ClientOptions};
 use crate::plan::{
-    Answers, BindRule, Catalogs, Defaults, PlanOptions, StatementContext, Warnings, physical_rules, unwrap,
+    Answers, BindRule, Catalogs, Defaults, PlanOptions, Progress, StatementContext, Warnings, physical_rules, unwrap,
 };
 use crate::registry::Registry;
 use crate::secret::Redactor;
@@ -38,6 +38,7 @@ pub fn extend(mut builder: SessionStateBuilder, options: SessionOptions) -> Resu
         deadline: None,
         budget: Budget::new(settings.max_requests),
         notices: options.notices,
+        progress: Progress::default(),
         answers: Answers::default(),
         own_secrets: false,
         values_hidden: false.into(),

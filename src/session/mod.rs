@@ -6,6 +6,7 @@ mod copied;
 mod engine;
 mod explain;
 mod extend;
+mod last;
 mod memory;
 mod outline;
 mod query;
@@ -25,6 +26,7 @@ use sqlparser::ast::Ident;
 
 pub use answer::{Answer, Rows, Summary};
 pub use extend::extend;
+pub use last::{Kept, LAST};
 pub use memory::MemoryLimit;
 pub use outline::{Column, Outline, Routine, Table};
 pub use settings::{DryRun, MaxFailures, OnError, Settings};
@@ -34,8 +36,8 @@ pub use writes::{Confirm, Proposal, Resume};
 use crate::error::{Error, Result};
 use crate::http::{Budget, Client, ClientOptions, RequestLog};
 pub use crate::http::{Notices, Record};
-use crate::plan::{Answers, Defaults, Names, StatementContext, Warnings};
-pub use crate::plan::{Ended, Outcome};
+use crate::plan::{Answers, Defaults, Names, Progress, StatementContext, Warnings};
+pub use crate::plan::{Ended, Outcome, Reached};
 use crate::registry::Registry;
 use crate::secret::Redactor;
 use crate::sql::{self, Statement};
@@ -98,6 +100,10 @@ pub struct Session {
     sealed: bool,
     /// A table of the session holds values of secret columns.
     own_secrets: AtomicBool,
+    /// So does `_`.
+    last_secrets: AtomicBool,
+    /// Of the statement that began last.
+    progress: Mutex<Progress>,
 }
 
 /// What statements change, and `system.session` shows.
@@ -148,6 +154,8 @@ impl Session {
             shelf: Shelf::new(options.state),
             sealed,
             own_secrets: AtomicBool::new(false),
+            last_secrets: AtomicBool::new(false),
+            progress: Mutex::default(),
         })
     }
 
@@ -164,7 +172,7 @@ impl Session {
     /// # Errors
     /// As for [`Session::run`].
     pub async fn execute(&self, statement: Statement) -> Result<Answer> {
-        let run = self.start();
+        let run = self.start(self.reads_secrets(&statement));
         let result = match statement {
             Statement::Query(query) => Box::pin(self.query(&run, *query)).await,
             Statement::Local(statement) => self.local(&run, *statement).await,
@@ -184,7 +192,7 @@ impl Session {
     }
 
     /// What everything of one statement carries.
-    fn start(&self) -> Run {
+    fn start(&self, own_secrets: bool) -> Run {
         let statement = self.statements.fetch_add(1, Ordering::Relaxed) + 1;
         let settings = self.settings();
         let timeout = settings.statement_timeout;
@@ -199,8 +207,9 @@ impl Session {
             deadline: (!timeout.is_zero()).then(|| tokio::time::Instant::now() + timeout),
             budget: Budget::new(settings.max_requests),
             notices: self.notices.clone(),
+            progress: self.begin_progress(),
             answers: Answers::default(),
-            own_secrets: self.own_secrets.load(Ordering::Relaxed),
+            own_secrets,
             values_hidden: false.into(),
             exchanges: Mutex::default(),
         });
@@ -220,6 +229,24 @@ impl Session {
     /// Asks a write under way to start no further call. Reads are stopped by dropping their rows.
     pub fn interrupt(&self) {
         self.interruptions.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn begin_progress(&self) -> Progress {
+        let mut current = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        *current = Progress::default();
+        current.clone()
+    }
+
+    /// How many statements have begun; the number of the last.
+    #[must_use]
+    pub fn statements(&self) -> u64 {
+        self.statements.load(Ordering::Relaxed)
+    }
+
+    /// How far the reads of the statement that began last have come.
+    #[must_use]
+    pub fn reached(&self) -> Reached {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner).reached()
     }
 
     /// The settings in force.
@@ -257,7 +284,9 @@ impl Session {
         let in_use = self.in_use();
         let own_names = self.engine.own_tables();
         let own = |name: &str| own_names.iter().any(|n| n == name);
-        act(&Names { registry: &self.registry, in_use: &in_use, own: &own, own_names: &own_names })
+        // `_` is no name that somebody meant to type otherwise.
+        let named: Vec<String> = own_names.iter().filter(|name| *name != LAST).cloned().collect();
+        act(&Names { registry: &self.registry, in_use: &in_use, own: &own, own_names: &named })
     }
 
     fn use_(&self, run: &Run, name: &[Ident]) -> Result<Answer> {

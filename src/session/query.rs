@@ -159,7 +159,7 @@ impl Session {
         }
         let planned = self.plan(run, statement).await?;
         let copied = matches!(planned.logical, LogicalPlan::Copy(_));
-        if planned.spelling.touches_secrets && !copied {
+        if (planned.spelling.touches_secrets || run.context.own_secrets) && !copied {
             self.own_secrets.store(true, std::sync::atomic::Ordering::Relaxed);
         }
         let Planned { context, logical, spelling, .. } = planned;

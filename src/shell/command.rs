@@ -8,16 +8,18 @@ use std::sync::Arc;
 use clap::Parser;
 
 use super::args::{Command, Common, Exec, Shell, Surroundings, Typed};
+use super::desk::Desk;
 use super::draw::{Look, Source};
 use super::repl::{self, Start};
 use super::report::Report;
 use super::script::{Goes, Runner};
+use super::view::Live;
 use super::{outcomes, resume};
 use crate::error::{Error, Kind, Result};
-use crate::output::{Format, Options, Target};
+use crate::output::{Options, Target};
 use crate::sandbox::{self, Sandbox};
 use crate::secret::Redactor;
-use crate::session::{Confirm, Notices, Session, SessionOptions};
+use crate::session::{Confirm, Notices, Proposal, Session, SessionOptions};
 
 /// A failing statement in the middle of a panic message could show what must not be shown: weir tells of panics itself.
 fn quiet_panics(verbose: bool) {
@@ -81,7 +83,7 @@ fn look(around: &Surroundings) -> Option<Look> {
 pub(super) async fn open(
     common: &Common,
     around: &Surroundings,
-    confirm: Option<Confirm>,
+    (notices, confirm): (Notices, Option<Confirm>),
 ) -> Result<(Session, Option<Sandbox>)> {
     let mut variables = around.variables.clone();
     let sandbox = match common.sandbox {
@@ -96,14 +98,18 @@ pub(super) async fn open(
         Some(path) => outcomes::to(path)?,
         None => SessionOptions::default().observer,
     };
-    let notices = Notices::new(|text| {
-        let _ = writeln!(std::io::stderr(), "note: {text}");
-    });
     // The sandbox inside the program ends with it: what a run began there cannot be gone on with.
     let state = if common.sandbox { around.named_state.clone() } else { around.state.clone() };
     let registries = common.registry.clone();
     let options = SessionOptions { registries, variables, settings, notices, confirm, observer, state };
     Ok((Session::new(options)?, sandbox))
+}
+
+/// Notices go to standard error at once.
+pub(super) fn notes() -> Notices {
+    Notices::new(|text| {
+        let _ = writeln!(std::io::stderr(), "note: {text}");
+    })
 }
 
 async fn start_sandbox(port: u16) -> Result<Sandbox> {
@@ -140,7 +146,7 @@ type Named = (Option<String>, String);
 /// Leaves the text that failed in `failing`, unless it holds a secret.
 async fn run_exec(exec: &Exec, common: &Common, around: &Surroundings, failing: &mut Option<Named>) -> Result<()> {
     let texts = texts(exec)?;
-    let (session, _sandbox) = open(common, around, None).await?;
+    let (session, _sandbox) = open(common, around, (notes(), None)).await?;
     let mut runner = runner(&session, common, around.width);
     if common.sandbox {
         runner
@@ -204,19 +210,25 @@ pub(super) fn read(path: &Path) -> Result<String> {
 }
 
 fn run_shell(runtime: &tokio::runtime::Runtime, common: &Common, around: &Surroundings, shell: &Shell) -> Result<()> {
-    let confirm: Option<Confirm> = around.stdin_is_terminal.then(|| Arc::new(super::confirm::ask) as Confirm);
-    let (session, _sandbox) = runtime.block_on(open(common, around, confirm))?;
+    let live = Live::default();
+    let told = live.clone();
+    let notices = Notices::new(move |text| told.say(&format!("note: {text}")));
+    let before = live.clone();
+    let confirm = move |proposal: &Proposal| {
+        before.end();
+        super::confirm::ask(proposal)
+    };
+    let confirm: Option<Confirm> = around.stdin_is_terminal.then(|| Arc::new(confirm) as Confirm);
+    let (session, _sandbox) = runtime.block_on(open(common, around, (notices, confirm)))?;
     let mut runner = runner(&session, common, around.width);
     runner.timing = true;
     runner.report = runner.report.looking(look(around).filter(|_| around.stdin_is_terminal));
-    if common.output == Format::Table && around.width.is_some() {
-        runner.print.max_rows = Some(repl::MOST_ROWS);
-    }
     if common.file.is_some() {
         return Err(Error::new(Kind::Usage, "-f is for exec").hint("weir exec -f FILE \"...\""));
     }
     if common.sandbox {
         runner.report.line(Sandbox::notice());
     }
-    repl::run(runtime, &runner, &Start { around, sandbox: common.sandbox, no_rc: shell.no_rc })
+    let mut desk = Desk::new(runtime, &runner, &around.variables, live);
+    repl::run(&mut desk, &runner, &Start { around, sandbox: common.sandbox, no_rc: shell.no_rc })
 }

@@ -4,14 +4,17 @@
 mod args;
 mod command;
 mod confirm;
+mod desk;
 mod draw;
 mod editor;
 mod history;
+mod meta;
 mod outcomes;
 mod rc;
 mod repl;
 mod report;
 mod resume;
 mod script;
+mod view;
 
 pub use command::main;

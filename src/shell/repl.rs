@@ -2,27 +2,15 @@
 //! `script`'s; this must not know keys or colours.
 
 use super::args::Surroundings;
+use super::desk::{Desk, Flow};
 use super::draw::Source;
 use super::editor::{Editor, Input, Manner, wants_vi};
 use super::history::may_keep;
+use super::meta;
 use super::rc;
 use super::script::Runner;
 use crate::error::{Error, Kind, Place, Result};
 use crate::session::Session;
-use crate::sql;
-
-/// A table on the screen shows no more rows than this; files and other formats have them all.
-pub const MOST_ROWS: usize = 1000;
-
-/// Meta commands and what they take, for completion: a `name` is a table, a `provider` or `file` what it says.
-const COMMANDS: &[(&str, &str)] = &[("\\?", ""), ("\\q", ""), ("\\set", "EDIT_MODE vi|emacs")];
-
-const HELP: &str = "Statements end with `;` and may span lines.
-  SHOW PROVIDERS; SHOW SERVICES IN provider; SHOW RESOURCES IN provider.service;
-  SHOW METHODS IN provider.service.resource; DESCRIBE provider.service.resource;
-  USE provider.service allows bare names. EXPLAIN shows what a statement would send.
-  Tab completes names and shows what may follow; Ctrl-R searches what was typed before.
-\\set EDIT_MODE vi makes keys those of vi. \\q, quit, exit or Ctrl-D leave. Ctrl-C cancels a statement.";
 
 /// How a shell starts.
 pub struct Start<'a> {
@@ -31,23 +19,16 @@ pub struct Start<'a> {
     pub no_rc: bool,
 }
 
-/// Whether the shell goes on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Goes {
-    On,
-    Leave,
-}
-
 /// The shell: a session and the editor in front of it.
-struct Shell<'a> {
-    runtime: &'a tokio::runtime::Runtime,
-    runner: &'a Runner<'a>,
+struct Shell<'a, 'b> {
+    desk: &'a mut Desk<'b>,
+    runner: &'a Runner<'b>,
     editor: Editor,
     sandbox: bool,
 }
 
 /// Runs the shell until the user leaves.
-pub fn run(runtime: &tokio::runtime::Runtime, runner: &Runner<'_>, start: &Start<'_>) -> Result<()> {
+pub fn run<'b>(desk: &mut Desk<'b>, runner: &Runner<'b>, start: &Start<'_>) -> Result<()> {
     let around = start.around;
     let manner = Manner {
         interactive: around.stdin_is_terminal,
@@ -55,21 +36,25 @@ pub fn run(runtime: &tokio::runtime::Runtime, runner: &Runner<'_>, start: &Start
         vi: around.stdin_is_terminal && around.inputrc.as_deref().is_some_and(wants_vi),
         history: around.history.clone(),
         home: around.home.clone(),
-        commands: COMMANDS.iter().map(|(name, takes)| ((*name).to_owned(), (*takes).to_owned())).collect(),
+        commands: meta::COMMANDS
+            .iter()
+            .filter(|(name, ..)| !name.is_empty())
+            .map(|(name, takes, _)| ((*name).to_owned(), (*takes).to_owned()))
+            .collect(),
     };
     let editor = Editor::new(runner.session, manner)?;
-    let mut shell = Shell { runtime, runner, editor, sandbox: start.sandbox };
+    let mut shell = Shell { desk, runner, editor, sandbox: start.sandbox };
     runner.report.line("weir: \\? for help, \\q to leave");
     if around.stdin_is_terminal && !start.sandbox {
         shell.welcome();
     }
-    if !start.no_rc && shell.read_rc(around) == Goes::Leave {
+    if !start.no_rc && shell.read_rc(around) == Flow::Leave {
         return Ok(());
     }
     shell.converse()
 }
 
-impl Shell<'_> {
+impl Shell<'_, '_> {
     fn converse(&mut self) -> Result<()> {
         let session = self.runner.session;
         loop {
@@ -80,7 +65,7 @@ impl Shell<'_> {
                     if may_keep(&text, session.redactor()) {
                         self.editor.remember(&text);
                     }
-                    if goes == Goes::Leave {
+                    if goes == Flow::Leave {
                         return Ok(());
                     }
                 }
@@ -92,83 +77,64 @@ impl Shell<'_> {
     }
 
     /// Does what one input says. `source` is the text it is from, where it begins on line `line`.
-    fn act(&mut self, text: &str, source: Source<'_>, line: u64) -> Goes {
-        let word = text.trim().trim_end_matches(';').trim();
-        match word.to_ascii_lowercase().as_str() {
-            "\\q" | "quit" | "exit" => return Goes::Leave,
-            "\\?" | "help" => self.runner.report.line(HELP),
-            _ => {
-                let result = match word.strip_prefix('\\') {
-                    Some(_) => self.command(word),
-                    None => self.statements(text),
+    fn act(&mut self, text: &str, source: Source<'_>, line: u64) -> Flow {
+        let done = self.desk.input(text).and_then(|flow| self.edit_mode().map(|()| flow));
+        done.unwrap_or_else(|error| {
+            let moved = |place: Option<Place>| {
+                let place = place.unwrap_or(Place { file: None, line: 1, column: 1 });
+                let own = place.file.is_none();
+                let (file, line) = if own {
+                    (source.file.map(str::to_owned), place.line + line - 1)
+                } else {
+                    (place.file, place.line)
                 };
-                if let Err(error) = result {
-                    let moved = |place: Option<Place>| {
-                        let place = place.unwrap_or(Place { file: None, line: 1, column: 1 });
-                        let own = place.file.is_none();
-                        let (file, line) = if own {
-                            (source.file.map(str::to_owned), place.line + line - 1)
-                        } else {
-                            (place.file, place.line)
-                        };
-                        Some(Place { file, line, ..place })
-                    };
-                    let bare = source.file.is_none() && error.place().is_none();
-                    let error = if bare { error } else { error.map_place(moved) };
-                    self.runner.report.error_in(&error, source);
-                }
-            }
-        }
-        Goes::On
+                Some(Place { file, line, ..place })
+            };
+            let bare = source.file.is_none() && error.place().is_none();
+            let error = if bare { error } else { error.map_place(moved) };
+            self.runner.report.error_in(&error, source);
+            Flow::Continue
+        })
     }
 
-    fn command(&mut self, line: &str) -> Result<()> {
-        let mut words = line.split_whitespace();
-        let (name, rest) = (words.next().unwrap_or_default(), words.collect::<Vec<_>>());
-        match (name, rest.as_slice()) {
-            ("\\set", [variable, mode]) if variable.eq_ignore_ascii_case("EDIT_MODE") => {
-                match mode.to_ascii_lowercase().as_str() {
-                    "vi" => self.editor.set_vi(true),
-                    "emacs" => self.editor.set_vi(false),
-                    _ => {
-                        return Err(Error::statement(format!("there is no editing mode {mode}"))
-                            .hint("\\set EDIT_MODE vi, or emacs"));
-                    }
-                }
-                Ok(())
+    /// `\set EDIT_MODE vi` is for the editor.
+    fn edit_mode(&mut self) -> Result<()> {
+        let Some(mode) = self.desk.variables.get("EDIT_MODE").map(|mode| mode.to_ascii_lowercase()) else {
+            return Ok(());
+        };
+        match mode.as_str() {
+            "vi" => self.editor.set_vi(true),
+            "emacs" => self.editor.set_vi(false),
+            _ => {
+                self.desk.variables.remove("EDIT_MODE");
+                return Err(
+                    Error::statement(format!("there is no editing mode {mode}")).hint("\\set EDIT_MODE vi, or emacs")
+                );
             }
-            _ => Err(Error::statement(format!("there is no command {name}")).hint("\\? lists them")),
         }
-    }
-
-    /// Runs statements up to the first that fails. The session goes on.
-    fn statements(&self, text: &str) -> Result<()> {
-        let pieces = sql::split(text)?;
-        pieces
-            .iter()
-            .try_for_each(|piece| self.runtime.block_on(self.runner.piece(piece, &mut std::io::stdout())).map(drop))
+        Ok(())
     }
 
     /// Runs the rc file. What is wrong in it is said, and the rest runs.
-    fn read_rc(&mut self, around: &Surroundings) -> Goes {
-        let Some(path) = &around.rc else { return Goes::On };
+    fn read_rc(&mut self, around: &Surroundings) -> Flow {
+        let Some(path) = &around.rc else { return Flow::Continue };
         let name = path.display().to_string();
         let text = match rc::read(path) {
-            None => return Goes::On,
+            None => return Flow::Continue,
             Some(Ok(text)) => text,
             Some(Err(error)) => {
                 let error = Error::new(Kind::Usage, format!("{name} cannot be read: {error}"));
                 self.runner.report.error(&error.hint("--no-rc starts without it"));
-                return Goes::On;
+                return Flow::Continue;
             }
         };
         for entry in rc::entries(&text) {
             let line = u64::try_from(entry.line).unwrap_or(u64::MAX);
-            if self.act(&entry.text, Source { text: &text, file: Some(&name) }, line) == Goes::Leave {
-                return Goes::Leave;
+            if self.act(&entry.text, Source { text: &text, file: Some(&name) }, line) == Flow::Leave {
+                return Flow::Leave;
             }
         }
-        Goes::On
+        Flow::Continue
     }
 
     /// Someone who has no credentials hears how to get some, and what works without.

@@ -74,6 +74,11 @@ impl Report {
         ));
     }
 
+    /// `text` with its secrets masked.
+    pub fn cleaned(&self, text: &str) -> String {
+        self.redactor.clean(text)
+    }
+
     /// A closed standard error is nothing to fail for.
     pub fn line(&self, text: &str) {
         let _ = writeln!(std::io::stderr(), "{}", self.redactor.clean(text));

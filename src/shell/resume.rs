@@ -1,7 +1,8 @@
 //! `weir resume`: the list of unfinished writes, and going on with one. What that means is the session's affair.
 
 use super::args::{Common, Resume as Typed, Surroundings};
-use super::command::{open, read, runner};
+use super::command::{notes, open, read, runner};
+use super::script::interruptible;
 use crate::error::{Error, Kind, Result};
 use crate::session::Resume;
 use crate::sql;
@@ -11,7 +12,7 @@ use crate::sql;
 /// # Errors
 /// When rows are left that are not done.
 pub async fn run(typed: &Typed, common: &Common, around: &Surroundings) -> Result<()> {
-    let (session, _sandbox) = open(common, around, None).await?;
+    let (session, _sandbox) = open(common, around, (notes(), None)).await?;
     let runner = runner(&session, common, around.width);
     let mut out = std::io::stdout();
     let Some(id) = &typed.run else {
@@ -30,7 +31,7 @@ pub async fn run(typed: &Typed, common: &Common, around: &Surroundings) -> Resul
         Some(path) => Some(only_write(&read(path)?)?),
     };
     let resume = Resume { input, resend_unknown: typed.resend_unknown };
-    let answer = Box::pin(runner.until_interrupted(session.resume(id, resume))).await?;
+    let answer = interruptible(&session, &runner.report, true, Box::pin(session.resume(id, resume))).await?;
     runner.answer(answer, &mut out).await.map(drop)
 }
 

@@ -9,7 +9,7 @@ use super::report::Report;
 use crate::error::{Error, Kind, Place, Result};
 use crate::output::{Flow, Options, Printed, Printer};
 use crate::session::{Answer, Session};
-use crate::sql::{self, Piece, Statement};
+use crate::sql::{self, Statement};
 
 /// How statements are run.
 pub struct Runner<'a> {
@@ -51,61 +51,15 @@ impl Runner<'_> {
         Ok(Goes::On)
     }
 
-    /// Parses and runs one statement.
-    pub async fn piece(&self, piece: &Piece, to: &mut dyn Write) -> Result<Goes> {
-        let statement = sql::parse(&piece.text).map_err(|e| piece.locate(e))?;
-        self.statement(statement, to).await.map_err(|e| piece.locate(e))
-    }
-
-    /// Runs one statement. Ctrl-C drops a read; a write starts no further call and ends by itself.
+    /// Runs one statement.
     async fn statement(&self, statement: Statement, to: &mut dyn Write) -> Result<Goes> {
-        let writes = statement.is_write();
-        let run = AssertUnwindSafe(self.run(statement, to)).catch_unwind();
-        tokio::pin!(run);
-        let mut presses = 0;
-        loop {
-            tokio::select! {
-                // First, so that Ctrl-C is listened for before the statement begins: until then it would end the program
-                // where it stands.
-                biased;
-                _ = tokio::signal::ctrl_c() => {
-                    presses += 1;
-                    if !writes || presses > 1 {
-                        return Err(interrupted(writes));
-                    }
-                    self.session.interrupt();
-                    self.report.note("waiting for the requests under way; Ctrl-C again leaves them");
-                }
-                done = &mut run => return done.unwrap_or_else(|_| Err(Error::new(
-                    Kind::Internal,
-                    "the statement ran into a defect of weir",
-                ).hint("please report it with the statement; -v shows its requests"))),
-            }
-        }
+        let written = statement.is_write();
+        interruptible(self.session, &self.report, written, Box::pin(self.run(statement, to))).await
     }
 
     async fn run(&self, statement: Statement, to: &mut dyn Write) -> Result<Goes> {
         let answer = self.session.execute(statement).await?;
         self.answer(answer, to).await
-    }
-
-    /// A write that Ctrl-C asks to begin no further call.
-    pub async fn until_interrupted(&self, write: impl Future<Output = Result<Answer>>) -> Result<Answer> {
-        tokio::pin!(write);
-        let mut presses = 0;
-        loop {
-            tokio::select! {
-                done = &mut write => return done,
-                _ = tokio::signal::ctrl_c() => {
-                    presses += 1;
-                    if presses > 1 {
-                        return Err(interrupted(true));
-                    }
-                    self.session.interrupt();
-                    self.report.note("waiting for the requests under way; Ctrl-C again leaves them");
-                }
-            }
-        }
     }
 
     /// Prints what a statement answered.
@@ -180,6 +134,37 @@ impl Runner<'_> {
         }
         if self.timing {
             self.report.line(&summary.line(printed.map_or(0, |p| p.rows)));
+        }
+    }
+}
+
+/// Drives a statement. Ctrl-C drops a read; a write starts no further call and ends by itself. A defect is an error.
+pub async fn interruptible<T>(
+    session: &Session,
+    report: &Report,
+    writes: bool,
+    run: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    let run = AssertUnwindSafe(run).catch_unwind();
+    tokio::pin!(run);
+    let mut presses = 0;
+    loop {
+        tokio::select! {
+            // First, so that Ctrl-C is listened for before the statement begins: until then it would end the program
+            // where it stands.
+            biased;
+            _ = tokio::signal::ctrl_c() => {
+                presses += 1;
+                if !writes || presses > 1 {
+                    return Err(interrupted(writes));
+                }
+                session.interrupt();
+                report.note("waiting for the requests under way; Ctrl-C again leaves them");
+            }
+            done = &mut run => return done.unwrap_or_else(|_| Err(Error::new(
+                Kind::Internal,
+                "the statement ran into a defect of weir",
+            ).hint("please report it with the statement; -v shows its requests"))),
         }
     }
 }

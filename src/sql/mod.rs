@@ -17,6 +17,6 @@ mod show;
 mod statement;
 
 pub use parser::parse;
-pub use scan::{Mark, Scan, Stretch, scan};
+pub use scan::{Mark, Scan, Stretch, place_at, scan};
 pub use script::{Piece, is_complete, split};
 pub use statement::{Argument, Change, Delete, Describe, Described, Exec, Explain, Insert, Show, Statement, What};

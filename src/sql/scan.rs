@@ -100,7 +100,7 @@ pub(super) fn unclosed(text: &str, start: usize) -> Error {
 }
 
 /// The place of byte `offset` in `text`: lines and characters counted as the tokenizer counts them.
-pub(super) fn place_at(text: &str, offset: usize) -> Place {
+pub fn place_at(text: &str, offset: usize) -> Place {
     let start = Place { file: None, line: 1, column: 1 };
     text[..offset].chars().fold(start, |place, c| match c {
         '\n' => Place { line: place.line + 1, column: 1, ..place },

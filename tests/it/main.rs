@@ -14,6 +14,7 @@ mod bodies; // what a write sends, and what it refuses to send
 mod child; // the program as a child process
 mod cursors; // lists by cursor and by link that break
 mod decoding; // the decoder against serde_json, and its fuzz loop
+mod desk; // commands and results of the shell, at a terminal and through a pipe
 mod documents; // facts of the built-in documents that no statement shows
 mod errors; // the table of failures: message, hint, exit code
 mod explain; // what EXPLAIN says of a read

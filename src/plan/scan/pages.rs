@@ -84,6 +84,7 @@ impl Pages {
         let widest = context.registry.provider(&fetch.resource.provider)?.access.concurrent.max(1);
         let lists = fetch.sets.iter().map(|_| None).collect();
         let decoder = Arc::new(Decoder::new(fetch.columns.clone()));
+        context.progress.begin(fetch.sets.len());
         Ok(Pages {
             fetch,
             context,
@@ -279,7 +280,11 @@ impl Pages {
         let list = list_of(&mut self.lists, item.set)?;
         list.rows += facts.rows;
         list.moved |= list.total.is_some() && facts.total.is_some() && list.total != facts.total;
+        if let (None, Some(total)) = (list.total, facts.total) {
+            self.context.progress.expect(fetch.wanted(self.left).map_or(total, |wanted| total.min(wanted)));
+        }
         list.total = list.total.or(facts.total);
+        self.context.progress.page(facts.rows);
         let (next, beside, ended) = if item.beside {
             list.pager.beside(facts).map_err(|e| in_table(e, &fetch.resource))?;
             list.beside -= 1;

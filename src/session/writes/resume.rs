@@ -62,7 +62,7 @@ impl Session {
     /// # Errors
     /// As for [`Session::runs`].
     pub fn list_runs(&self, all: bool) -> Result<Answer> {
-        let run = self.start();
+        let run = self.start(false);
         let runs = self.runs()?;
         let shown: Vec<&RunSummary> =
             runs.iter().filter(|r| all || r.state != crate::journal::RunState::Done).collect();
@@ -86,7 +86,7 @@ impl Session {
     /// # Errors
     /// When there is no such run.
     pub fn list_run(&self, id: &str) -> Result<Answer> {
-        let run = self.start();
+        let run = self.start(false);
         let rows: Vec<KeptRow> = self
             .kept_journal()?
             .rows(id)?
@@ -108,7 +108,7 @@ impl Session {
     /// # Errors
     /// When it is refused, or rows are left that are not done.
     pub async fn resume(&self, id: &str, resume: Resume) -> Result<Answer> {
-        let run = self.start();
+        let run = self.start(false);
         let result = self.resume_here(&run, id, resume).await;
         result.map_err(|error| error.redacted(&self.redactor))
     }
