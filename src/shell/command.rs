@@ -21,6 +21,9 @@ use crate::sandbox::{self, Sandbox};
 use crate::secret::Redactor;
 use crate::session::{Confirm, Notices, Proposal, Session, SessionOptions};
 
+/// Who answers under `--sandbox`; `weir sandbox` says more of it.
+const SIMULATED: &str = "answered by the sandbox, a simulation inside this program; nothing real is read or changed";
+
 /// A failing statement in the middle of a panic message could show what must not be shown: weir tells of panics itself.
 fn quiet_panics(verbose: bool) {
     std::panic::set_hook(Box::new(move |panic| {
@@ -149,9 +152,7 @@ async fn run_exec(exec: &Exec, common: &Common, around: &Surroundings, failing: 
     let (session, _sandbox) = open(common, around, (notes(), None)).await?;
     let mut runner = runner(&session, common, around.width);
     if common.sandbox {
-        runner
-            .report
-            .note("answered by the sandbox, a simulation inside this program; nothing real is read or changed");
+        runner.report.note(SIMULATED);
     }
     let result = match &common.file {
         None => Box::pin(run_all(&runner, &texts, &mut std::io::stdout(), failing)).await,
@@ -227,7 +228,7 @@ fn run_shell(runtime: &tokio::runtime::Runtime, common: &Common, around: &Surrou
         return Err(Error::new(Kind::Usage, "-f is for exec").hint("weir exec -f FILE \"...\""));
     }
     if common.sandbox {
-        runner.report.line(Sandbox::notice());
+        runner.report.line(SIMULATED);
     }
     let mut desk = Desk::new(runtime, &runner, &around.variables, live);
     repl::run(&mut desk, &runner, &Start { around, sandbox: common.sandbox, no_rc: shell.no_rc })

@@ -154,8 +154,7 @@ impl Shell<'_, '_> {
 
 /// `weir> `, with what USE named and what is unusual about the session.
 fn prompt(session: &Session, sandbox: bool) -> String {
-    let settings = session.all_settings();
-    let read_only = settings.iter().any(|(name, value)| name == "read_only" && value == "true");
+    let read_only = session.settings().read_only;
     let marks: Vec<&str> = [(sandbox, "sandbox"), (read_only, "read-only")]
         .into_iter()
         .filter_map(|(holds, mark)| holds.then_some(mark))
