@@ -11,6 +11,7 @@ use url::Url;
 
 use super::call::{Call, Prepared, prepare, shown};
 use super::exchange::Exchange;
+use super::halt::Halt;
 use super::limit::{Limiter, before, seconds};
 use super::log::{Entry, RequestLog};
 use super::page::same_origin;
@@ -75,6 +76,8 @@ pub struct Client {
     transport: Arc<Transport>,
     limiter: Limiter,
     log: RequestLog,
+    /// Ends all waiting before an attempt.
+    halt: Option<Halt>,
 }
 
 impl Client {
@@ -85,6 +88,7 @@ impl Client {
             transport: Arc::new(Transport::new(options.timeouts, options.largest_body)),
             limiter: Limiter::default(),
             log: RequestLog::default(),
+            halt: None,
         }
     }
 
@@ -97,6 +101,13 @@ impl Client {
     #[must_use]
     pub fn with_policy(mut self, policy: Policy) -> Self {
         self.policy = policy;
+        self
+    }
+
+    /// The same client, which begins no attempt any more once `halt` is wished; what is on the wire ends as it will.
+    #[must_use]
+    pub fn until(mut self, halt: Halt) -> Self {
+        self.halt = Some(halt);
         self
     }
 
@@ -203,14 +214,21 @@ impl<'a> Attempts<'a> {
                 Ok(wait) => wait,
                 Err(error) => return Err(self.finish(error)),
             };
-            match (wait, outcome) {
+            let again = match wait {
+                None => None,
+                Some(wait) => tokio::select! {
+                    biased;
+                    () = self.halted() => None,
+                    () = tokio::time::sleep(wait) => Some(wait),
+                },
+            };
+            match (again, outcome) {
                 (Some(wait), outcome) => {
                     self.doubt |= match outcome {
                         Ok(incoming) => incoming.status != 429 && !reads(self.prepared.verb),
                         Err(failure) => failure.stage.left() && !reads(self.prepared.verb),
                     };
                     self.entry.note(|record| record.waited += wait);
-                    tokio::time::sleep(wait).await;
                 }
                 (None, Ok(incoming)) => {
                     self.entry.note(|record| record.error = None);
@@ -230,7 +248,12 @@ impl<'a> Attempts<'a> {
         let origin = self.prepared.url.origin().ascii_serialization();
         let lane = self.client.limiter.lane(&origin, credentials.fingerprint(), access);
         let arrived = Instant::now();
-        let pass = lane.enter(self.exchange).await.map_err(|error| self.in_place(&error))?;
+        let pass = tokio::select! {
+            biased;
+            () = self.halted() => Err(Error::new(Kind::Interrupted, "interrupted while it waited to be sent")),
+            pass = lane.enter(self.exchange) => pass,
+        };
+        let pass = pass.map_err(|error| self.in_place(&error))?;
         self.entry.note(|record| record.waited += pass.waited);
         if let Err(error) = budget.take() {
             pass.unsent();
@@ -320,6 +343,14 @@ impl<'a> Attempts<'a> {
         };
         self.status = status;
         self.request_id = id.clone().or(self.request_id.take());
+    }
+
+    /// Waits until nothing more is to be sent.
+    async fn halted(&self) {
+        match &self.client.halt {
+            Some(halt) => halt.wished().await,
+            None => std::future::pending().await,
+        }
     }
 
     fn own_wait(&self) -> Duration {

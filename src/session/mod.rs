@@ -34,7 +34,7 @@ use writes::Shelf;
 pub use writes::{Confirm, Proposal, Resume};
 
 use crate::error::{Error, Result};
-use crate::http::{Budget, Client, ClientOptions, RequestLog};
+use crate::http::{Budget, Client, ClientOptions, Halt, Halts, RequestLog};
 pub use crate::http::{Notices, Record};
 use crate::plan::{Answers, Defaults, Names, Progress, StatementContext, Warnings};
 pub use crate::plan::{Ended, Outcome, Reached};
@@ -92,7 +92,7 @@ pub struct Session {
     redactor: Redactor,
     notices: Notices,
     statements: AtomicU64,
-    interruptions: Arc<AtomicU64>,
+    interruptions: Halts,
     confirm: Option<Confirm>,
     observer: Observer,
     shelf: Shelf,
@@ -148,7 +148,7 @@ impl Session {
             redactor,
             notices: options.notices,
             statements: AtomicU64::new(0),
-            interruptions: Arc::default(),
+            interruptions: Halts::default(),
             confirm: options.confirm,
             observer: options.observer,
             shelf: Shelf::new(options.state),
@@ -213,9 +213,7 @@ impl Session {
             values_hidden: false.into(),
             exchanges: Mutex::default(),
         });
-        let interrupts =
-            Interrupts { all: self.interruptions.clone(), before: self.interruptions.load(Ordering::Relaxed) };
-        Run { context, settings, started: Instant::now(), interrupts }
+        Run { context, settings, started: Instant::now(), interrupted: self.interruptions.from_now() }
     }
 
     /// Ends a statement's accounts: what it cost, and its warnings, which `system.session.warnings` keeps.
@@ -226,9 +224,9 @@ impl Session {
         summary
     }
 
-    /// Asks a write under way to start no further call. Reads are stopped by dropping their rows.
+    /// Asks a write under way to send nothing more: no further call, and no call again. Reads are stopped by dropping their rows.
     pub fn interrupt(&self) {
-        self.interruptions.fetch_add(1, Ordering::Relaxed);
+        self.interruptions.speak();
     }
 
     fn begin_progress(&self) -> Progress {
@@ -317,18 +315,6 @@ pub(crate) struct Run {
     pub(crate) context: Arc<StatementContext>,
     pub(crate) settings: Settings,
     pub(crate) started: Instant,
-    interrupts: Interrupts,
-}
-
-/// Whether a statement was interrupted since it began.
-#[derive(Debug, Clone)]
-struct Interrupts {
-    all: Arc<AtomicU64>,
-    before: u64,
-}
-
-impl Interrupts {
-    fn happened(&self) -> bool {
-        self.all.load(Ordering::Relaxed) != self.before
-    }
+    /// Whether it was interrupted since it began.
+    interrupted: Halt,
 }

@@ -19,9 +19,15 @@ mod documents; // facts of the built-in documents that no statement shows
 mod errors; // the table of failures: message, hint, exit code
 mod explain; // what EXPLAIN says of a read
 mod faults; // lists that break in the middle
+#[cfg(unix)]
+mod fire; // what the tests of writes under fire share
+#[cfg(unix)]
+mod gate; // a gate between program and sandbox that holds requests and answers
 mod gated; // a server that waits to be told
 mod harness;
 mod joins; // how many requests a join takes
+#[cfg(unix)]
+mod kills; // writes that are killed, and resumed
 mod layers; // the floors of the house, read from the sources
 mod lists; // random lists, served and in memory
 mod outcomes; // bad documents, partial writes, strictness, assertions
@@ -36,7 +42,11 @@ mod secrets; // canaries
 mod seeds; // the published examples, and what the server saw
 #[cfg(unix)]
 mod shell; // the interactive shell, in a terminal and without one
+#[cfg(unix)]
+mod soak; // writes that are killed at random moments; asked for by name
 mod statements; // tests/sql: statements with their answers and requests
 mod streaming; // first rows first, bounded memory, cancellation
 #[cfg(unix)]
 mod terminal; // the program in a pseudo-terminal, and its screen
+#[cfg(unix)]
+mod trouble; // writes that meet trouble and are not killed

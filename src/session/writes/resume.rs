@@ -203,7 +203,6 @@ fn told(run: &Run, head: &RunHead, (rest, ends, write): (&Rest, &Ends, &Write)) 
     let done = ends.rows.iter().filter(|o| o.ended == Ended::Done).count();
     let held = rest.unknown.len() + rest.secret.len();
     let left = ends.rows.len() - done + held;
-    let message = format!("run {}: {} sent, {done} done; {left} of the run are not done", head.id, ends.rows.len());
     if left == 0 {
         return Ok(Answer::done(
             run,
@@ -211,10 +210,11 @@ fn told(run: &Run, head: &RunHead, (rest, ends, write): (&Rest, &Ends, &Write)) 
         ));
     }
     let failure = super::send::failure(write, &ends.errors, &ends.rows);
-    if held == 0
-        && let Some(error) = failure
-    {
-        return Err(error);
+    let mut message = format!("run {}: {} sent, {done} done; {left} of the run are not done", head.id, ends.rows.len());
+    match failure {
+        Some(error) if held == 0 || error.kind() == Kind::Interrupted => return Err(error),
+        Some(error) => message = format!("{message}: {}", error.message()),
+        None => {}
     }
     let mut hints = Vec::new();
     if !rest.unknown.is_empty() {

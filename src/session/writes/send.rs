@@ -12,12 +12,12 @@ use serde_json::Value;
 
 use super::{Answered, Sent, Write, participle};
 use crate::error::{Error, Kind, Result, counted};
-use crate::http::{Delivery, may_have_taken_effect, refusal_code, success};
+use crate::http::{Client, Delivery, Halt, may_have_taken_effect, refusal_code, success};
 use crate::journal::{self, Ending};
 use crate::plan::{Ended, Outcome, StatementContext};
 use crate::registry::Verb;
 use crate::session::settings::{MaxFailures, OnError};
-use crate::session::{Interrupts, Observer, Run, Session};
+use crate::session::{Observer, Run, Session};
 
 /// What became of the rows, in their order, and the errors of those that did not succeed.
 pub(super) struct Ends {
@@ -60,8 +60,10 @@ struct Sender {
     /// The journal failed: nothing more may be sent.
     broken: Mutex<Option<Error>>,
     context: Arc<StatementContext>,
+    /// The statement's, which an interruption keeps from sending.
+    client: Client,
     write: Arc<Write>,
-    interrupts: Interrupts,
+    interrupted: Halt,
     /// Nobody waits for the statement any more: no further call is begun.
     left: Arc<AtomicBool>,
     on_error: OnError,
@@ -87,8 +89,9 @@ impl Session {
             record,
             broken: Mutex::default(),
             context: run.context.clone(),
+            client: run.context.client.clone().until(run.interrupted.clone()),
             write: write.clone(),
-            interrupts: run.interrupts.clone(),
+            interrupted: run.interrupted.clone(),
             left: left.clone(),
             on_error: run.settings.on_error,
             max_failures: run.settings.max_failures,
@@ -125,13 +128,20 @@ impl Sender {
             }
             let Some((row, outcome, end)) = under_way.next().await else { break };
             (self.observer)(&outcome);
+            let kept_from_sending =
+                outcome.ended == Ended::NotSent && (self.is_broken() || self.interrupted.is_wished());
             rows[row] = Some(outcome);
             match end {
                 Ok(body) => drop(bodies.insert(row, body)),
+                // That is no failure of the row.
+                Err(error) if kept_from_sending => drop(errors.stopped.get_or_insert(error)),
                 Err(error) => drop(errors.of_rows.insert(row, error)),
             }
         }
         drop(under_way);
+        if self.interrupted.is_wished() && bodies.len() < all {
+            errors.stopped = Some(interrupted());
+        }
         let rows = rows.into_iter().enumerate().map(|(row, outcome)| {
             outcome.unwrap_or_else(|| {
                 let outcome = self.outcome(row, Ended::NotSent);
@@ -140,24 +150,37 @@ impl Sender {
             })
         });
         let rows: Vec<Outcome> = rows.collect();
-        if let Some(record) = self.record.take() {
-            errors.run = Some(record.run.id().to_owned());
-            if let Err(error) = record.run.finish(SystemTime::now()).await {
-                let error = journal_failed(&error);
-                self.context.warnings.add(error.message().to_owned());
-            }
-        }
+        errors.run = self.finish(&rows).await;
         (Ends { rows, errors }, bodies)
+    }
+
+    /// Ends the run in the journal; says what the journal does not know, where nothing else will. Gives the run's id.
+    async fn finish(&mut self, rows: &[Outcome]) -> Option<String> {
+        let record = self.record.take()?;
+        let id = record.run.id().to_owned();
+        let finished = record.run.finish(SystemTime::now()).await;
+        let broken = self.broken.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(error) = broken.or(finished.err())
+            && rows.iter().all(|row| row.ended != Ended::NotSent)
+        {
+            let text = format!("the journal could not keep how all rows of run {id} ended: {}", error.message());
+            self.context.warnings.add(format!("{text}; weir resume {id} --show lists what it knows"));
+        }
+        Some(id)
+    }
+
+    fn is_broken(&self) -> bool {
+        self.broken.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
     /// Whether one more call may begin. Why not is kept, where it is not the failure of a row.
     fn may_begin(&self, errors: &mut Errors, all: usize) -> bool {
-        if self.interrupts.happened() || self.left.load(Ordering::Relaxed) {
-            errors.stopped = Some(Error::new(Kind::Interrupted, "interrupted"));
+        if self.interrupted.is_wished() || self.left.load(Ordering::Relaxed) {
+            errors.stopped = Some(interrupted());
             return false;
         }
         if let Some(error) = self.broken.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
-            errors.stopped = Some(error.clone());
+            errors.stopped = Some(journal_failed(error));
             return false;
         }
         let failures = errors.of_rows.len();
@@ -172,7 +195,7 @@ impl Sender {
         if let Some(record) = &self.record
             && let Err(error) = self.mark_sent(record, row).await
         {
-            let error = self.break_off(&error);
+            let error = self.break_off(error);
             return (row, self.outcome(row, Ended::NotSent), Err(error));
         }
         let (delivery, end) = self.sent(row).await;
@@ -197,7 +220,7 @@ impl Sender {
         if let Some(record) = &self.record
             && let Err(error) = record.run.answered(record.number(row), kept(&outcome)).await
         {
-            self.break_off(&error);
+            self.break_off(error);
         }
         (row, outcome, end)
     }
@@ -213,10 +236,9 @@ impl Sender {
     }
 
     /// Nothing more is sent: what happens could not be kept.
-    fn break_off(&self, error: &Error) -> Error {
-        let told = journal_failed(error);
+    fn break_off(&self, error: Error) -> Error {
         let mut broken = self.broken.lock().unwrap_or_else(PoisonError::into_inner);
-        broken.get_or_insert(told).clone()
+        journal_failed(broken.get_or_insert(error))
     }
 
     async fn sent(&self, row: usize) -> (Option<Delivery>, Result<Option<Value>>) {
@@ -227,7 +249,7 @@ impl Sender {
             Ok(exchange) => exchange,
             Err(error) => return (None, Err(error)),
         };
-        let mut delivery = self.context.client.deliver(&exchange, &planned.call).await;
+        let mut delivery = self.client.deliver(&exchange, &planned.call).await;
         let reply = std::mem::replace(&mut delivery.result, Err(Error::new(Kind::Internal, "the answer was taken")));
         let end = reply.and_then(|reply| success(&exchange, &self.write.method, &reply));
         (Some(delivery), end)
@@ -237,7 +259,7 @@ impl Sender {
         let label = self.write.calls.get(row).map(|c| c.request.label.clone()).unwrap_or_default();
         Outcome {
             statement: self.context.statement,
-            row: row as u64 + 1,
+            row: self.record.as_ref().map_or(row as u64, |record| record.number(row)) + 1,
             ended,
             request: self.context.redactor.clean(&label),
             status: None,
@@ -250,9 +272,13 @@ impl Sender {
     }
 }
 
+fn interrupted() -> Error {
+    Error::new(Kind::Interrupted, "interrupted")
+}
+
 fn journal_failed(error: &Error) -> Error {
     Error::new(error.kind(), format!("the journal cannot be written, so no more is sent: {}", error.message()))
-        .hint("make room where it lies, or name another place in WEIR_STATE_DIR")
+        .hint("make room where it lies, or look at the disk")
 }
 
 /// An outcome as the journal keeps it.
@@ -279,10 +305,12 @@ pub(super) fn failure(write: &Write, errors: &Errors, rows: &[Outcome]) -> Optio
     let error = partly(write, errors, rows)?;
     let Some(run) = &errors.run else { return Some(error) };
     let go_on = format!("weir resume {run} goes on with what is not done");
-    Some(match error.hint_text().map(str::to_owned) {
-        Some(hint) => error.hint(format!("{}. {go_on}", hint.trim_end_matches('.'))),
-        None => error.hint(go_on),
-    })
+    let hint = match error.hint_text() {
+        Some(hint) => format!("{}. {go_on}", hint.trim_end_matches('.')),
+        None => go_on,
+    };
+    // The first hint given stays, so this is another error.
+    Some(Error::new(error.kind(), error.message()).hint(hint).caused_by(error))
 }
 
 fn partly(write: &Write, errors: &Errors, rows: &[Outcome]) -> Option<Error> {
@@ -293,14 +321,19 @@ fn partly(write: &Write, errors: &Errors, rows: &[Outcome]) -> Option<Error> {
     let Some((row, error)) = first else {
         let stopped = errors.stopped.as_ref().filter(|_| not_sent > 0)?;
         let text = format!("{}: {done} of {all} rows were {word}, the others were not sent", stopped.message());
-        return Some(Error::new(stopped.kind(), text));
+        let kind = if done == 0 || stopped.kind() == Kind::Interrupted { stopped.kind() } else { Kind::Partial };
+        let told = Error::new(kind, text);
+        return Some(match stopped.hint_text() {
+            Some(hint) => told.hint(hint),
+            None => told,
+        });
     };
     let doubtful = may_have_taken_effect(error);
     if all == 1 {
         let told = error.hint_text().is_some_and(|hint| hint.contains("taken effect"));
         return Some(if doubtful && !told { in_doubt(error) } else { error.clone() });
     }
-    if done == 0 && !doubtful && unknown == 0 && errors.of_rows.len() == 1 {
+    if done == 0 && !doubtful && unknown == 0 && errors.of_rows.len() == 1 && errors.stopped.is_none() {
         return Some(error.clone());
     }
     let doubt = if doubtful { " (it may have taken effect)" } else { "" };
@@ -314,8 +347,8 @@ fn partly(write: &Write, errors: &Errors, rows: &[Outcome]) -> Option<Error> {
         (_, 0) => error.kind(),
         _ => Kind::Partial,
     };
-    let text =
-        format!("{done} of {all} rows were {word}; row {}{doubt} failed: {}{more}{rest}", row + 1, error.message());
+    let row = rows.get(*row).map_or(*row as u64 + 1, |outcome| outcome.row);
+    let text = format!("{done} of {all} rows were {word}; row {row}{doubt} failed: {}{more}{rest}", error.message());
     let told = Error::new(kind, text);
     let told = match error.hint_text() {
         Some(hint) => told.hint(hint),

@@ -66,7 +66,7 @@ impl Session {
             }
             pending = left;
             let Some(first) = pending.first() else { break };
-            if run.interrupts.happened() {
+            if run.interrupted.is_wished() {
                 return Err(Error::new(Kind::Interrupted, "interrupted while waiting; the write itself is done"));
             }
             if Instant::now() + settles.every > end {
