@@ -29,6 +29,7 @@ pub fn unwrap(error: DataFusionError) -> Error {
         DataFusionError::SchemaError(inner, _) => schema(*inner),
         DataFusionError::SQL(inner, _) => Error::statement(inner.to_string()),
         DataFusionError::Plan(text) => planned(&text),
+        DataFusionError::NotImplemented(text) if text.contains("does not support logical expression") => correlated(),
         DataFusionError::NotImplemented(text) => Error::statement(format!("not supported: {}", first_line(&text))),
         DataFusionError::Execution(text) | DataFusionError::Configuration(text) => Error::statement(first_line(&text)),
         DataFusionError::ArrowError(inner, _) => Error::statement(first_line(&inner.to_string())),
@@ -88,7 +89,13 @@ fn schema(error: SchemaError) -> Error {
             let names: Vec<&str> = valid_fields.iter().map(|f| f.name.as_str()).filter(|n| *n != "_raw").collect();
             let table = field.relation.as_ref().map(|r| format!(" in {}", r.table())).unwrap_or_default();
             let error = Error::statement(format!("there is no column `{}`{table}", field.name));
+            // The column is there, under another name of its table: an alias hides the table's own.
+            let elsewhere = valid_fields.iter().find(|f| f.name == field.name).and_then(|f| f.relation.as_ref());
             match nearest(&field.name, names.iter().copied()) {
+                Some(near) if near == field.name => match elsewhere {
+                    Some(table) => error.hint(format!("did you mean {}.{near}?", table.table())),
+                    None => error.hint("leave the table's name out"),
+                },
                 Some(near) => error.hint(format!("did you mean `{near}`?")),
                 None if names.is_empty() => error,
                 None => error.hint(format!("there are {}", some(&names))),
@@ -100,6 +107,14 @@ fn schema(error: SchemaError) -> Error {
         }
         other => Error::statement(first_line(&other.to_string())),
     }
+}
+
+/// A sub-query that the engine could not turn into a join.
+fn correlated() -> Error {
+    Error::statement("a sub-query uses a column of the query around it in a way that is not supported").hint(
+        "a name that the sub-query's own tables do not have is looked for outside it; write the table's name before the \
+         column, or compare the two columns with = in the sub-query's WHERE",
+    )
 }
 
 /// The first dozen names.

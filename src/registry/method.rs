@@ -254,6 +254,7 @@ fn read_answer(
     let place = format!("{here}: answer");
     let row_schema = answer.rows.iter().find_map(|path| schema::at_path(document, schema, path));
     if let Some(row) = row_schema {
+        answer.many = row.get("items").is_some();
         let row = row.get("items").map_or(Ok(row), |items| document.resolve(items))?;
         answer.columns = schema::columns(document, row, &place)?;
         if answer.columns.is_empty() {

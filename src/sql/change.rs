@@ -2,7 +2,7 @@
 //! What sqlparser reads and weir would not obey (LIMIT of a DELETE, ON CONFLICT) is refused here, because a write that
 //! ignores half of its statement does the wrong thing. It must not know what a table can do.
 
-use super::cursor::{Cursor, THE_END};
+use super::cursor::{Cursor, THE_END, bare};
 use super::statement::{Change, Delete, Insert, Statement};
 use super::{dialect, refuse};
 use crate::error::{Error, Result};
@@ -16,7 +16,8 @@ const AWAIT: &str = "AWAIT";
 
 /// INSERT, UPDATE or DELETE; the cursor stands on that word.
 pub(super) fn change(cursor: &Cursor<'_>) -> Result<Statement> {
-    let statement = dialect::all(cursor.rest(), THE_END, Parser::parse_statement)?;
+    let statement =
+        dialect::all(cursor.rest(), THE_END, Parser::parse_statement).map_err(|error| ordered(cursor, error))?;
     refuse::writes_within(&statement).map_err(|error| error.at(dialect::place(cursor.location())))?;
     let awaits = cursor.has_directive(AWAIT);
     match statement {
@@ -44,7 +45,7 @@ pub(super) fn replace(cursor: &Cursor<'_>) -> Result<Statement> {
         let word = Word { value: "UPDATE".to_owned(), quote_style: None, keyword: Keyword::UPDATE };
         first.token = Token::Word(word);
     }
-    let statement = dialect::all(&tokens, THE_END, Parser::parse_statement)?;
+    let statement = dialect::all(&tokens, THE_END, Parser::parse_statement).map_err(|error| ordered(cursor, error))?;
     let located = |error: Error| error.at(dialect::place(cursor.location()));
     refuse::writes_within(&statement).map_err(located)?;
     match statement {
@@ -54,6 +55,27 @@ pub(super) fn replace(cursor: &Cursor<'_>) -> Result<Statement> {
         }
         _ => Err(cursor.error("this form of the statement is not there")),
     }
+}
+
+/// The reason why an UPDATE or REPLACE was not understood, where that is its ORDER BY.
+fn ordered(cursor: &Cursor<'_>, error: Error) -> Error {
+    let mut depth = 0_usize;
+    for (at, token) in cursor.rest().iter().enumerate() {
+        match &token.token {
+            Token::LParen => depth += 1,
+            Token::RParen => depth = depth.saturating_sub(1),
+            Token::Word(word) if depth == 0 && word.keyword == Keyword::ORDER => {
+                let by = cursor.peek(at + 1).and_then(bare).is_some_and(|word| word.eq_ignore_ascii_case("BY"));
+                if by && (cursor.is_word("UPDATE") || cursor.is_word("REPLACE")) {
+                    return Error::statement("ORDER BY of a write is not there")
+                        .at(dialect::place(token.span.start))
+                        .hint("choose the rows in WHERE, or with IN (SELECT .. ORDER BY .. LIMIT n)");
+                }
+            }
+            _ => {}
+        }
+    }
+    error
 }
 
 /// Refuses a clause that stands in the statement but would not be obeyed.
@@ -83,7 +105,11 @@ fn insert(statement: ast::Insert) -> Result<Insert> {
 }
 
 fn update(statement: ast::Update, verb: &str) -> Result<Change> {
-    absent(statement.limit.is_some(), &format!("{verb} .. LIMIT"), "choose the rows in WHERE")?;
+    absent(
+        statement.limit.is_some(),
+        &format!("{verb} .. LIMIT"),
+        "choose the rows in WHERE, or with IN (SELECT .. LIMIT n)",
+    )?;
     absent(!statement.order_by.is_empty(), &format!("{verb} .. ORDER BY"), "leave it out")?;
     absent(statement.or.is_some(), &format!("{verb} OR .."), "leave it out")?;
     absent(statement.output.is_some(), "OUTPUT", "write RETURNING at the end")?;
@@ -139,8 +165,9 @@ fn column(name: ObjectName, done: &str) -> Result<Ident> {
     let text = name.to_string();
     match (<[_; 1]>::try_from(name.0), done) {
         (Ok([ast::ObjectNamePart::Identifier(ident)]), _) => Ok(ident),
-        (_, _) => Err(Error::statement(format!("{text} cannot be {done}: a column has one name, without dots"))
-            .hint("to change a field of an object, set the column to the whole object")),
+        (_, _) => Err(Error::statement(format!("{text} cannot be {done}: a column has one name, without dots")).hint(
+            "leave the table's name out; a field of an object is changed with SET meta = json_set(meta, '$.name', ..)",
+        )),
     }
 }
 
@@ -227,10 +254,21 @@ mod tests {
             "INSERT INTO t (a.b) VALUES (1)",
             "INSERT OVERWRITE t VALUES (1)",
             "REPLACE t SET a = 1 LIMIT 3",
+            "REPLACE t SET a = 1 WHERE b = 2 ORDER BY a",
+            "UPDATE t SET t.a = 1",
         ] {
             let (message, hint) = refused(text);
             assert!(message.starts_with("line 1, column ") && !hint.is_empty(), "{text}: {message} / {hint}");
         }
+    }
+
+    #[test]
+    fn the_order_by_of_a_write_is_named_and_that_of_its_sub_query_is_none() {
+        let (message, hint) = refused("UPDATE t SET a = 1\nWHERE b = 2 ORDER BY a LIMIT 1");
+        assert_eq!(message, "line 2, column 13: ORDER BY of a write is not there");
+        assert!(hint.contains("IN (SELECT"), "{hint}");
+        assert!(parse("UPDATE t SET a = 1 WHERE b IN (SELECT b FROM u ORDER BY b LIMIT 1)").is_ok());
+        assert!(!refused("UPDATE t SET a = (SELECT b FROM u ORDER BY b LIMIT 1) WHERE").0.contains("ORDER BY"));
     }
 
     #[test]

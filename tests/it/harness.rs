@@ -27,6 +27,8 @@ pub struct Given {
     /// The Arrow type of each column.
     pub types: Vec<String>,
     pub rows: Vec<Row>,
+    /// What a dry run shows.
+    pub lines: Vec<String>,
     pub message: Option<String>,
     pub summary: Summary,
     /// What came after the rows.
@@ -137,7 +139,8 @@ pub async fn run_in(session: &Session, sql: &str) -> Result<Given> {
     if failure.is_none() {
         answer.check_complete()?;
     }
-    Ok(Given { columns, types, rows, message: answer.message, summary, failure })
+    let lines = answer.lines.unwrap_or_default();
+    Ok(Given { columns, types, rows, lines, message: answer.message, summary, failure })
 }
 
 /// A request in one line: `POST /accounts/../live_inputs {"enabled":true}`, without the part that all paths share.

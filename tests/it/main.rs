@@ -24,12 +24,14 @@ mod fire; // what the tests of writes under fire share
 #[cfg(unix)]
 mod gate; // a gate between program and sandbox that holds requests and answers
 mod gated; // a server that waits to be told
+mod guards; // guards and previews of writes, as the program has them
 mod harness;
 mod joins; // how many requests a join takes
 #[cfg(unix)]
 mod kills; // writes that are killed, and resumed
 mod layers; // the floors of the house, read from the sources
 mod lists; // random lists, served and in memory
+mod odd; // writes to a provider with awkward documents
 mod outcomes; // bad documents, partial writes, strictness, assertions
 mod program; // streams, files, scripts and exit codes of the program
 mod property; // random reads against the same rows in memory

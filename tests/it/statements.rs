@@ -6,6 +6,7 @@
 //! > SELECT 1 AS one           a statement, over several lines if need be
 //! one                         the columns, then the rows
 //! 1
+//! POST https://...            what a dry run shows
 //! = 1 row inserted            what it says instead of rows, or beside them
 //! ~ a warning
 //! ! exit 1: line 1, ...       why it fails
@@ -14,7 +15,7 @@
 //! ```
 //!
 //! An empty line ends a statement. In all of it `$ACCOUNT`, `$APP` (thousands of rows), `$FEW` (an app with three), `$NONE` (an app
-//! with none), `$MEETING` (one that can be started), `$UID` (a live input) and `$DIR` (a folder of files) stand for their values.
+//! with none), `$MEETING` (one that can be started), `$UID`, `$SECOND` and `$THIRD` (live inputs) and `$DIR` (a folder of files) stand for their values.
 //! `WEIR_BLESS=1 cargo test` writes the files anew from what happens; read the difference before keeping it.
 
 use std::fmt::Write as _;
@@ -51,7 +52,7 @@ struct Names(Vec<(&'static str, String)>);
 
 impl Names {
     fn of(world: &World, folder: &Path) -> Names {
-        let uid = world.sandbox.live_inputs(ACCOUNT)[1]["uid"].as_str().unwrap().to_owned();
+        let uid = |at: usize| world.sandbox.live_inputs(ACCOUNT)[at]["uid"].as_str().unwrap().to_owned();
         let app = |at: usize| world.sandbox.apps(ACCOUNT)[at]["id"].as_str().unwrap().to_owned();
         let few = app(14);
         assert_eq!(world.sandbox.livestreams(&few).len(), 3);
@@ -62,7 +63,9 @@ impl Names {
             ("$FEW", few),
             ("$NONE", app(1)),
             ("$MEETING", idle_meeting(world)),
-            ("$UID", uid),
+            ("$UID", uid(1)),
+            ("$SECOND", uid(2)),
+            ("$THIRD", uid(3)),
             ("$DIR", folder.display().to_string()),
         ])
     }
@@ -152,6 +155,9 @@ fn answer(given: &Given) -> String {
         let cells: Vec<String> = row.values().map(cell).collect();
         let _ = writeln!(text, "{}", cells.join(" | ").trim_end());
     }
+    for line in &given.lines {
+        let _ = writeln!(text, "{line}");
+    }
     if let Some(message) = &given.message {
         let _ = writeln!(text, "= {message}");
     }
@@ -184,5 +190,6 @@ fn cell(value: &Value) -> String {
 fn local_files(folder: &Path) {
     let file = |name: &str, text: &str| write_file(&folder.join(name), text);
     file("rooms.csv", "status,room,seats\nLIVE,\"Studio, big\",120\nIDLE,Cellar,\nERRORED,\"The \"\"Hut\"\"\",8\n");
+    file("inputs.csv", "name,mode,days\nfirst,off,30\n\"second, with comma\",automatic,\nthird,off,31\n");
     file("rooms.json", "{\"status\":\"LIVE\",\"crew\":3}\n{\"status\":\"INVOKED\",\"crew\":null}\n");
 }

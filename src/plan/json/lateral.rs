@@ -41,9 +41,11 @@ impl AnalyzerRule for LateralUnnest {
 fn refuse_leftover(plan: &LogicalPlan) -> Result<()> {
     let mut left = false;
     plan.apply_with_subqueries(|node| {
-        if let LogicalPlan::Subquery(lateral) = node {
-            left |= begins_with_nothing(&lateral.subquery);
-        }
+        // Only what stands in FROM is an input; a sub-query of an expression, such as IN (SELECT 'x'), is none.
+        left |= node.inputs().iter().any(|input| match input {
+            LogicalPlan::Subquery(lateral) => begins_with_nothing(&lateral.subquery),
+            _ => false,
+        });
         Ok(if left { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
     })?;
     if left {

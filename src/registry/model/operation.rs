@@ -176,6 +176,8 @@ pub struct Answer {
     pub media_type: String,
     /// Where the rows are: the first path that is there. Array: rows; object: one row; null: none.
     pub rows: Vec<JsonPath>,
+    /// The document says that they are several.
+    pub many: bool,
     /// Columns of a row.
     pub columns: Vec<Column>,
     /// Fields of the envelope around the rows, for RETURNING.

@@ -80,6 +80,9 @@ pub(super) fn call_of(
             Choice::Parameter(p) => (&p.name, &p.shape),
             Choice::Body(f) => (&f.name, &f.shape),
         };
+        if value.is_null() {
+            check_null(&whole, resource.verb_of(&method.name), choice)?;
+        }
         let value = fitted(run, sql_name, value, shape).map_err(advice)?;
         sent.push((sql_name.clone(), value.clone()));
         match choice {
@@ -105,6 +108,39 @@ pub(super) fn call_of(
     call.body = body.map(Value::Object);
     let request = prepare(&call, run.context.base_url(&resource.provider)?.as_deref())?;
     Ok(Planned { call, request, sent })
+}
+
+/// Refuses NULL with the advice that fits the statement.
+fn check_null(whole: &str, verb: Verb, choice: Choice<'_>) -> Result<()> {
+    match choice {
+        Choice::Parameter(p) if p.required => {
+            Err(Error::statement(format!("{whole} needs {}, and it is NULL", p.name))
+                .hint(format!("leave such rows out, with WHERE .. IS NOT NULL, or give {} a value", p.name)))
+        }
+        Choice::Body(f) if verb == Verb::Update && !f.shape.nullable => {
+            Err(Error::statement(format!("{} cannot be NULL", f.name))
+                .hint(format!("leave {} out of the statement to keep it as it is", f.name)))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The error for a name that `method` does not take, where the name is a column made from the inside of a field that it
+/// does take.
+pub(super) fn inside(error: Error, resource: &Resource, method: &Method, names: &[String]) -> Error {
+    let Some(name) = names.iter().find(|name| takes(method, name).is_none()) else { return error };
+    let paths = resource.column(name).into_iter().flat_map(|c| &c.paths);
+    let fields = || method.body.iter().flat_map(|b| &b.fields);
+    let part = paths.filter(|p| p.0.len() > 1).find_map(|p| Some((fields().find(|f| f.wire == p.0[0])?, &p.0[1..])));
+    let Some((field, rest)) = part else { return error };
+    let (field, path) = (&field.name, rest.join("."));
+    let told = Error::statement(error.message());
+    match resource.verb_of(&method.name) {
+        Verb::Update => {
+            told.hint(format!("{name} is a part of {field}: SET {field} = json_set({field}, '$.{path}', ..)"))
+        }
+        _ => told.hint(format!("{name} is a part of {field}: give {field}, as json_set('{{}}', '$.{path}', ..)")),
+    }
 }
 
 fn fitted(run: &Run, name: &str, value: Value, shape: &Shape) -> Result<Value> {

@@ -62,9 +62,7 @@ impl Session {
         let method = change_method(run, &resource, &changes, &mentioned)?;
         guard::check_writable(run, &resource, &method, changes.verb)?;
         let news = news(&resource, &method, &changes)?;
-        if !run.settings.allow_unfiltered {
-            guard::check_filtered(&target, &method, changes.verb, changes.selection.as_ref())?;
-        }
+        let filtered = guard::check_filtered(&target, &method, changes.verb, changes.selection.as_ref());
         let returning = Returning::of(&resource, &method, changes.returning.clone());
         self.check_returning(run, &returning).await?;
         let old = if changes.verb == Verb::Delete { returning.not_answered(&resource, &method) } else { Vec::new() };
@@ -77,6 +75,11 @@ impl Session {
         items.extend(old.iter().map(|name| target.column(name)));
         let count = items.len();
         let query = target.query(items, changes.from, changes.selection)?;
+        if let (Err(error), false) = (filtered, run.settings.allow_unfiltered) {
+            // A name that does not exist is no condition, and is what was wrong.
+            self.check_names(run, query, (&target, &method)).await?;
+            return Err(error);
+        }
         let planned = self.plan_targets(run, query, (&target, &method)).await?;
         if let Some(reading) = self.reads_first(run, &planned, reads).await? {
             return Ok(Planning::Reads(reading));
@@ -166,7 +169,9 @@ fn change_method(run: &Run, resource: &Resource, changes: &Changes, mentioned: &
     };
     let names: Vec<&str> = set.iter().map(String::as_str).collect();
     let idents: Vec<Ident> = changes.set.iter().map(|(ident, _)| ident.clone()).collect();
-    check_given(resource, changes.verb, &method, &names).map_err(|e| super::arguments::at_column(e, &set, &idents))?;
+    check_given(resource, changes.verb, &method, &names).map_err(|e| {
+        super::arguments::at_column(super::arguments::inside(e, resource, &method, &set), &set, &idents)
+    })?;
     Ok(method)
 }
 
@@ -183,9 +188,10 @@ fn set_name(resource: &Resource, verb: Verb, ident: &Ident) -> String {
 
 /// The new values, checked against the method as far as that can be done without them.
 fn news(resource: &Resource, method: &Method, changes: &Changes) -> Result<Vec<New>> {
+    let set: Vec<String> = changes.set.iter().map(|(ident, _)| set_name(resource, changes.verb, ident)).collect();
+    check_body(resource, method, &set)?;
     let mut news = Vec::with_capacity(changes.set.len());
-    for (ident, expr) in &changes.set {
-        let name = set_name(resource, changes.verb, ident);
+    for ((ident, expr), name) in changes.set.iter().zip(set) {
         let field = match takes(method, &name) {
             Some(Choice::Parameter(p)) if p.required => {
                 return Err(super::arguments::placed(
@@ -207,11 +213,30 @@ fn news(resource: &Resource, method: &Method, changes: &Changes) -> Result<Vec<N
     Ok(news)
 }
 
+/// What the body cannot do without must be set: what the row has now is not what SET says.
+fn check_body(resource: &Resource, method: &Method, set: &[String]) -> Result<()> {
+    let given = |field: &Field| {
+        set.iter().any(|name| matches!(takes(method, name), Some(Choice::Body(f)) if f.wire == field.wire))
+    };
+    let lacking = method.body.iter().flat_map(|b| &b.fields).find(|f| f.required && !given(f));
+    let Some(Field { name, .. }) = lacking else { return Ok(()) };
+    Err(Error::statement(format!("{}.{} needs {name}, and SET does not give it", resource.full_name(), method.name))
+        .hint(match resource.column(name) {
+            Some(_) => format!("SET {name} = .., or SET {name} = {name} to keep it"),
+            None => format!("SET {name} = .."),
+        }))
+}
+
 /// What SET field = DEFAULT sends. None: the field is left out, of a request that says all of the thing anew.
 fn default_of(field: &Field, verb: Verb, ident: &Ident) -> Result<Option<Value>> {
     match (&field.shape.default, verb) {
         (Some(value), _) => Ok(Some(value.clone())),
-        (None, Verb::Replace) => Ok(None),
+        (None, Verb::Replace) if !field.required => Ok(None),
+        (None, Verb::Replace) => Err(super::arguments::placed(
+            Error::statement(format!("{} must be given, and has no documented default", field.name))
+                .hint("write the value itself"),
+            ident,
+        )),
         (None, _) => Err(super::arguments::placed(
             Error::statement(format!(
                 "the default of {} is not documented, and leaving it out would leave it as it is",

@@ -1,7 +1,10 @@
 //! EXEC: `@` arguments, and the rows of a relation where there is one, become calls. Sends no write.
 
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+
 use serde_json::{Map, Value};
-use sqlparser::ast::{Expr, Ident, Query, SelectItem, SetExpr, TableFactor};
+use sqlparser::ast::{Expr, Ident, Query, SelectItem, SetExpr, TableFactor, visit_expressions};
 
 use super::arguments::{
     argument_rows, at_column, body_of, call_of, check_once, check_required, in_row, learn, spelled_in,
@@ -9,7 +12,7 @@ use super::arguments::{
 use super::returning::Returning;
 use super::{Planning, Reads, Write, guard};
 use crate::error::{Error, Result};
-use crate::plan::Lineage;
+use crate::plan::{Lineage, folded};
 use crate::registry::{Choice, Method, Verb, check_given, takes};
 use crate::session::query::statement_of;
 use crate::session::show::method_of;
@@ -95,12 +98,16 @@ impl Session {
     ) -> Result<Query> {
         let planned = self.plan(run, statement_of(source.clone())).await?;
         let every = is_subquery(&source);
+        // Named in an argument, a column has done its part, unless the method takes it too.
+        let used = named_in(values);
         let json = if has_json { values.pop() } else { None };
         for field in planned.logical.schema().fields() {
             let column = field.name();
             let given = names.iter().any(|name| same(method, name, column));
-            let needed = matches!(takes(method, column), Some(Choice::Parameter(p)) if p.required);
-            if (every && !names.contains(column)) || (needed && !given) {
+            let taken = takes(method, column);
+            let needed = matches!(taken, Some(Choice::Parameter(p)) if p.required);
+            let meant = every && (taken.is_some() || !used.contains(column));
+            if (meant || needed) && !given {
                 names.push(column.clone());
                 values.push(Expr::Identifier(Ident::with_quote('"', column)));
             }
@@ -135,6 +142,22 @@ fn exec_call(
 fn is_subquery(query: &Query) -> bool {
     let SetExpr::Select(select) = query.body.as_ref() else { return false };
     matches!(select.from.as_slice(), [only] if only.joins.is_empty() && matches!(only.relation, TableFactor::Derived { .. }))
+}
+
+/// The columns that expressions name.
+fn named_in(values: &[Expr]) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for value in values {
+        let _ = visit_expressions(value, |expr| {
+            match expr {
+                Expr::Identifier(ident) => drop(names.insert(folded(ident))),
+                Expr::CompoundIdentifier(parts) => names.extend(parts.last().map(folded)),
+                _ => {}
+            }
+            ControlFlow::<()>::Continue(())
+        });
+    }
+    names
 }
 
 /// Whether two names are one argument.

@@ -107,10 +107,16 @@ pub(super) fn check_filtered(target: &Target, method: &Method, verb: Verb, selec
     let scope = scope(&target.resource);
     let of_row = |name: &str| !scope.iter().any(|s| s == name);
     // A thing that its scope alone names is one thing.
-    let single = method.parameters.iter().filter(|p| p.required).all(|p| !of_row(&p.name));
-    let known = |name: &str| target.resource.column(name).is_some() || method.parameters.iter().any(|p| p.name == name);
+    let single = tells_no_row_apart(method, &scope) && !is_list(&target.resource);
+    // An optional parameter of the write says how, not which.
+    let known = |name: &str| {
+        target.resource.column(name).is_some() || method.parameters.iter().any(|p| p.required && p.name == name)
+    };
     let beyond = |name: &str| known(name) && (single || of_row(name));
-    if selection.is_some_and(|s| bounds(target, &beyond, s)) {
+    let required = |name: &str| method.parameters.iter().any(|p| p.required && p.name == name);
+    let never_null = |name: &str| required(name) || target.resource.key.iter().any(|key| key == name);
+    let bounds = Bounds { target, beyond: &beyond, never_null: &never_null };
+    if selection.is_some_and(|s| bounds.hold(s, true)) {
         return Ok(());
     }
     let full = target.resource.full_name();
@@ -121,6 +127,30 @@ pub(super) fn check_filtered(target: &Target, method: &Method, verb: Verb, selec
     .hint("say in WHERE which rows are meant; for every one of them, SET allow_unfiltered = on"))
 }
 
+/// Refuses a method that would act on a whole list where single rows of it are meant.
+pub(super) fn check_keyed(target: &Target, method: &Method) -> Result<()> {
+    if !is_list(&target.resource) || !tells_no_row_apart(method, &scope(&target.resource)) {
+        return Ok(());
+    }
+    let full = target.resource.full_name();
+    Err(Error::statement(format!(
+        "{full}.{} takes nothing that tells one row from another: it would act on all of them, and not on those that are \
+         meant; nothing was sent",
+        method.name
+    ))
+    .hint(format!("EXEC {full}.{} calls it as it is; DESCRIBE METHOD {full}.{} lists what it takes", method.name, method.name)))
+}
+
+/// Whether a method needs nothing but the scope.
+fn tells_no_row_apart(method: &Method, scope: &[String]) -> bool {
+    method.parameters.iter().filter(|p| p.required).all(|p| scope.contains(&p.name))
+}
+
+/// Whether what SELECT reads is a list, as far as the document tells.
+fn is_list(resource: &Resource) -> bool {
+    resource.methods_of(Verb::Select).any(|m| m.paging.is_some() || m.answer.many)
+}
+
 /// Parameters that the widest list of the resource needs, and that its rows only repeat.
 fn scope(resource: &Resource) -> Vec<String> {
     let required = |m: &Method| m.parameters.iter().filter(|p| p.required).map(|p| p.name.clone()).collect::<Vec<_>>();
@@ -129,20 +159,59 @@ fn scope(resource: &Resource) -> Vec<String> {
     widest.into_iter().filter(|name| resource.column(name).is_none_or(|c| c.paths.is_empty())).collect()
 }
 
-/// Whether every row for which `expr` holds has met a condition on a column that `beyond` knows, or there is none.
-fn bounds(target: &Target, beyond: &dyn Fn(&str) -> bool, expr: &Expr) -> bool {
-    let go = |e: &Expr| bounds(target, beyond, e);
-    match expr {
-        Expr::Nested(inner) => go(inner),
-        Expr::BinaryOp { left, op: BinaryOperator::And, right } => go(left) || go(right),
-        Expr::BinaryOp { left, op: BinaryOperator::Or, right } => go(left) && go(right),
-        Expr::Value(value) => matches!(value.value, Value::Boolean(false) | Value::Null),
-        Expr::UnaryOp { op: UnaryOperator::Not, expr } if matches!(expr.as_ref(), Expr::Value(_)) => {
-            matches!(expr.as_ref(), Expr::Value(v) if matches!(v.value, Value::Boolean(true) | Value::Null))
+/// Columns whose conditions tell rows apart.
+struct Bounds<'a> {
+    target: &'a Target,
+    /// Whether a column is more than the scope.
+    beyond: &'a dyn Fn(&str) -> bool,
+    /// Whether a column is never NULL: the key.
+    never_null: &'a dyn Fn(&str) -> bool,
+}
+
+impl Bounds<'_> {
+    /// Whether every row for which `expr` is `holds` has met a condition on a column beyond the scope, or there is
+    /// none. What looks like a condition and is always true is none.
+    fn hold(&self, expr: &Expr, holds: bool) -> bool {
+        let (both, either) =
+            if holds { (BinaryOperator::And, BinaryOperator::Or) } else { (BinaryOperator::Or, BinaryOperator::And) };
+        match expr {
+            Expr::Nested(inner) => self.hold(inner, holds),
+            Expr::UnaryOp { op: UnaryOperator::Not, expr } => self.hold(expr, !holds),
+            Expr::BinaryOp { left, op, right } if *op == both => self.hold(left, holds) || self.hold(right, holds),
+            Expr::BinaryOp { left, op, right } if *op == either => self.hold(left, holds) && self.hold(right, holds),
+            Expr::BinaryOp { left, op, right } if left == right && is_reflexive(op) == holds => false,
+            Expr::Value(value) => match value.value {
+                Value::Boolean(flag) => flag != holds,
+                _ => matches!(value.value, Value::Null),
+            },
+            Expr::IsNotNull(inner) if holds => self.told_apart_by_null(inner),
+            Expr::IsNull(inner) if !holds => self.told_apart_by_null(inner),
+            Expr::Like { pattern, negated, .. } | Expr::ILike { pattern, negated, .. }
+                if *negated != holds && matches_anything(pattern) =>
+            {
+                false
+            }
+            Expr::Exists { subquery, .. } => qualified(self.target, subquery).iter().any(|name| (self.beyond)(name)),
+            other => self.target.mentioned(other).iter().any(|name| (self.beyond)(name)),
         }
-        Expr::Exists { subquery, .. } => qualified(target, subquery).iter().any(|name| beyond(name)),
-        other => target.mentioned(other).iter().any(|name| beyond(name)),
     }
+
+    /// Whether some rows may have a value here and others none: of an expression nobody knows.
+    fn told_apart_by_null(&self, expr: &Expr) -> bool {
+        self.target.named(expr).is_some_and(|name| (self.beyond)(&name) && !(self.never_null)(&name))
+    }
+}
+
+/// `x = x` and the like: true wherever x is not NULL.
+fn is_reflexive(op: &BinaryOperator) -> bool {
+    matches!(op, BinaryOperator::Eq | BinaryOperator::GtEq | BinaryOperator::LtEq)
+}
+
+/// `LIKE '%'`
+fn matches_anything(pattern: &Expr) -> bool {
+    let Expr::Value(value) = pattern else { return false };
+    let text = value.value.clone().into_string();
+    text.is_some_and(|text| !text.is_empty() && text.chars().all(|c| c == '%'))
 }
 
 /// Columns of the target that a sub-query names with the target's name before them. A bare name in there is the

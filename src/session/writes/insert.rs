@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use serde_json::Value;
 use sqlparser::ast::{Expr, Query, SetExpr, Value as Literal};
 
-use super::arguments::{argument_rows, at_column, call_of, check_once, check_required, in_row, learn, spelled};
+use super::arguments::{argument_rows, at_column, call_of, check_once, check_required, in_row, inside, learn, spelled};
 use super::returning::Returning;
 use super::{Planning, Reads, Write, guard};
 use crate::error::{Error, Result};
@@ -30,7 +30,8 @@ impl Session {
         let columns: Vec<String> = insert.columns.iter().map(|c| spelled(&resource, Verb::Insert, c)).collect();
         let given: Vec<&str> = columns.iter().map(String::as_str).collect();
         let method = insert_method(run, &resource, &given)?;
-        check_given(&resource, Verb::Insert, &method, &given).map_err(|e| at_column(e, &columns, &insert.columns))?;
+        check_given(&resource, Verb::Insert, &method, &given)
+            .map_err(|e| at_column(inside(e, &resource, &method, &columns), &columns, &insert.columns))?;
         check_once(&method, &columns)?;
         guard::check_writable(run, &resource, &method, Verb::Insert)?;
         let returning = Returning::of(&resource, &method, insert.returning);

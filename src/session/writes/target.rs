@@ -16,6 +16,7 @@ use sqlparser::ast::{
     Visitor, VisitorMut,
 };
 
+use super::guard;
 use crate::error::{Error, Kind, Result};
 use crate::plan::{ResourceTable, folded, unwrap};
 use crate::registry::{Column, Method, Resource};
@@ -223,13 +224,28 @@ impl Session {
         }
         if let (Some(first), full) = (unknown.first(), target.resource.full_name()) {
             return Err(refusal.unwrap_or_else(|| {
-                Error::statement(format!("the rows of {full} do not tell their {first}, which {} needs", method.name))
-                    .hint(format!("name it in WHERE by itself: WHERE {first} = '...', or {first} IN (...)"))
+                let of_rows = used.iter().find(|name| !is_parameter(name) && *name != *first);
+                let others = of_rows.map(|name| format!(", and leave {name} of its rows out")).unwrap_or_default();
+                Error::statement(format!("the rows of {full} do not tell their {first}, which {} takes", method.name))
+                    .hint(format!("name it in WHERE by itself: {first} = '...' or {first} IN (...){others}"))
             }));
         }
+        guard::check_keyed(target, method)?;
         let shown = Arc::new(used);
         let rows = ResourceTable::new(target.resource.clone(), &shown);
         self.plan_over(run, query, (&nameable, table(rows))).await
+    }
+
+    /// Whether all names in the query mean something. Sends nothing.
+    pub(super) async fn check_names(
+        &self,
+        run: &Run,
+        query: Query,
+        (target, method): (&Target, &Method),
+    ) -> Result<()> {
+        let nameable = Arc::new(target.nameable(method));
+        let whole = table(ResourceTable::whole(nameable.clone()));
+        self.plan_over(run, query, (&nameable, whole)).await.map(drop)
     }
 
     async fn plan_over(
