@@ -1,4 +1,4 @@
-//! The question before a destructive write, for somebody at a terminal. Only `yes` lets it through.
+//! The question before a destructive write, for somebody at a terminal. Only `yes`, or `y`, lets it through.
 
 use std::fmt::Write as _;
 use std::io::{BufRead, Write};
