@@ -15,6 +15,9 @@ struct Counts {
     total: AtomicU64,
     /// Lists begun or known to come, whose length nobody has told yet.
     unknown: AtomicU64,
+    /// Rows of a write, and how many of them have ended.
+    to_write: AtomicU64,
+    written: AtomicU64,
 }
 
 /// How far it is at one moment.
@@ -26,6 +29,8 @@ pub struct Reached {
     pub rows: u64,
     /// Rows that all lists together will have, where every list has told its length.
     pub total: Option<u64>,
+    /// Rows of a write that have ended, and all that it has, once it has begun.
+    pub written: Option<(u64, u64)>,
 }
 
 impl Progress {
@@ -46,12 +51,28 @@ impl Progress {
         self.0.rows.fetch_add(rows, Relaxed);
     }
 
+    /// A write of so many rows begins.
+    pub fn begin_write(&self, rows: u64) {
+        self.0.to_write.fetch_add(rows, Relaxed);
+    }
+
+    /// A row of a write has ended, however it did.
+    pub fn wrote(&self) {
+        self.0.written.fetch_add(1, Relaxed);
+    }
+
     /// How far it is now.
     #[must_use]
     pub fn reached(&self) -> Reached {
         let total = self.0.total.load(Relaxed);
         let known = self.0.unknown.load(Relaxed) == 0 && total > 0;
-        Reached { pages: self.0.pages.load(Relaxed), rows: self.0.rows.load(Relaxed), total: known.then_some(total) }
+        let all = self.0.to_write.load(Relaxed);
+        Reached {
+            pages: self.0.pages.load(Relaxed),
+            rows: self.0.rows.load(Relaxed),
+            total: known.then_some(total),
+            written: (all > 0).then(|| (self.0.written.load(Relaxed), all)),
+        }
     }
 }
 
@@ -70,5 +91,9 @@ mod tests {
         progress.expect(5);
         let reached = progress.reached();
         assert_eq!((reached.pages, reached.rows, reached.total), (1, 10, Some(35)));
+        assert_eq!(reached.written, None);
+        progress.begin_write(3);
+        progress.wrote();
+        assert_eq!(progress.reached().written, Some((1, 3)));
     }
 }

@@ -140,7 +140,7 @@ async fn serve(port: u16) -> Result<()> {
 pub(super) fn runner<'a>(session: &'a Session, common: &Common, width: Option<usize>) -> Runner<'a> {
     let print = Options { width, ..Options::new(common.output) };
     let report = Report::new(session.redactor().clone());
-    Runner { session, print, report, timing: common.timing, verbose: common.verbose }
+    Runner { session, print, report, timing: common.timing, verbose: common.verbose, live: None }
 }
 
 /// A text and its name.
@@ -149,8 +149,12 @@ type Named = (Option<String>, String);
 /// Leaves the text that failed in `failing`, unless it holds a secret.
 async fn run_exec(exec: &Exec, common: &Common, around: &Surroundings, failing: &mut Option<Named>) -> Result<()> {
     let texts = texts(exec)?;
-    let (session, _sandbox) = open(common, around, (notes(), None)).await?;
+    let live = Live::default();
+    let told = live.clone();
+    let notices = Notices::new(move |text| told.say(&format!("note: {text}")));
+    let (session, _sandbox) = open(common, around, (notices, None)).await?;
     let mut runner = runner(&session, common, around.width);
+    runner.live = around.stderr_width.map(|_| live);
     if common.sandbox {
         runner.report.note(SIMULATED);
     }

@@ -6,6 +6,7 @@ use std::panic::AssertUnwindSafe;
 use futures::{FutureExt, StreamExt};
 
 use super::report::Report;
+use super::view::Live;
 use crate::error::{Error, Kind, Place, Result};
 use crate::output::{Flow, Options, Printed, Printer};
 use crate::session::{Answer, Session};
@@ -20,6 +21,8 @@ pub struct Runner<'a> {
     pub timing: bool,
     /// List each statement's requests.
     pub verbose: bool,
+    /// Where a person sees how far a statement has come, until its rows are printed.
+    pub live: Option<Live>,
 }
 
 /// Whether the script should go on.
@@ -54,7 +57,12 @@ impl Runner<'_> {
     /// Runs one statement.
     async fn statement(&self, statement: Statement, to: &mut dyn Write) -> Result<Goes> {
         let written = statement.is_write();
-        interruptible(self.session, &self.report, written, Box::pin(self.run(statement, to))).await
+        let run = Box::pin(self.run(statement, to));
+        let Some(live) = &self.live else { return interruptible(self.session, &self.report, written, run).await };
+        let run = Box::pin(live.beside(self.session, run));
+        let done = interruptible(self.session, &self.report, written, run).await;
+        live.end();
+        done
     }
 
     async fn run(&self, statement: Statement, to: &mut dyn Write) -> Result<Goes> {
@@ -79,6 +87,7 @@ impl Runner<'_> {
                 let mut flow = Flow::More;
                 let mut failure = None;
                 while let Some(batch) = rows.next().await {
+                    self.live.iter().for_each(Live::end);
                     match batch.and_then(|batch| printer.write(&batch)) {
                         Ok(Flow::More) => {}
                         Ok(Flow::Closed) => {
@@ -104,6 +113,7 @@ impl Runner<'_> {
                 Some(printed)
             }
         };
+        self.live.iter().for_each(Live::end);
         self.close(&answer, printed);
         answer.check_complete()?;
         Ok(Goes::On)

@@ -117,6 +117,7 @@ impl Session {
 impl Sender {
     async fn run(mut self) -> (Ends, BTreeMap<usize, Option<Value>>) {
         let all = self.write.calls.len();
+        self.context.progress.begin_write(all as u64);
         let mut rows: Vec<Option<Outcome>> = vec![None; all];
         let (mut bodies, mut errors) = (BTreeMap::new(), Errors::default());
         let mut under_way = FuturesUnordered::new();
@@ -128,6 +129,7 @@ impl Sender {
             }
             let Some((row, outcome, end)) = under_way.next().await else { break };
             (self.observer)(&outcome);
+            self.context.progress.wrote();
             let kept_from_sending =
                 outcome.ended == Ended::NotSent && (self.is_broken() || self.interrupted.is_wished());
             rows[row] = Some(outcome);

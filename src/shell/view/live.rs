@@ -78,15 +78,22 @@ impl Live {
         }
         let bar = state.bar.get_or_insert_with(|| ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()));
         let (reached, totals) = (session.reached(), session.log().totals(number));
-        if let Some(total) = reached.total.filter(|_| bar.length().is_none()) {
-            bar.set_length(total);
+        let bounds = match (reached.written, reached.total) {
+            (Some(written), _) => Some(written),
+            (None, total) => total.map(|total| (reached.rows.min(total), total)),
+        };
+        let template = match (reached.written, bounds) {
+            (Some(_), _) => "[{bar:20}] {pos}/{len} rows written, {wide_msg}",
+            (None, Some(_)) => "[{bar:20}] {pos}/{len} rows, {wide_msg}",
+            (None, None) => "{spinner} {wide_msg}",
+        };
+        if let Some((_, all)) = bounds {
+            bar.set_length(all);
         }
-        let template =
-            if reached.total.is_some() { "[{bar:20}] {pos}/{len} rows, {wide_msg}" } else { "{spinner} {wide_msg}" };
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style.progress_chars("=> ").tick_chars("|/-\\ "));
         }
-        bar.set_position(reached.rows.min(reached.total.unwrap_or(u64::MAX)));
+        bar.set_position(bounds.map_or(reached.rows, |(done, _)| done));
         bar.set_message(line(reached, (totals.requests, totals.retried, totals.waited), elapsed));
         bar.tick();
     }
@@ -95,10 +102,11 @@ impl Live {
 /// `3 pages, 150 rows, 4.2 requests/s, 1 retried, waited 0.5 s, 2.1 s`; rows stand in the bar where there is one.
 fn line(reached: Reached, (requests, retried, waited): (u64, u64, Duration), elapsed: Duration) -> String {
     let mut line = match reached.pages {
+        _ if reached.written.is_some() => counted(requests, "request"),
         0 => counted(requests, "request"),
         pages => counted(pages, "page"),
     };
-    if reached.total.is_none() && reached.pages > 0 {
+    if reached.total.is_none() && reached.pages > 0 && reached.written.is_none() {
         let _ = write!(line, ", {}", counted(reached.rows, "row"));
     }
     let seconds = elapsed.as_secs_f64();
@@ -121,7 +129,9 @@ mod tests {
 
     #[test]
     fn the_line_says_what_has_come_and_what_it_cost() {
-        let said = |pages, rows, total, totals| line(Reached { pages, rows, total }, totals, Duration::from_secs(2));
+        let said = |pages, rows, total, totals| {
+            line(Reached { pages, rows, total, written: None }, totals, Duration::from_secs(2))
+        };
         let second = Duration::from_secs(1);
         assert_eq!(said(0, 0, None, (1, 0, Duration::ZERO)), "1 request, 0.5 requests/s, 2.0 s");
         assert_eq!(
