@@ -17,6 +17,9 @@ use crate::secret::{Redactor, Secret};
 use crate::session::{Run, Session};
 use crate::sql::{Change, Statement};
 
+/// Characters of a body that the journal shows of a row.
+const LONGEST_BODY: usize = 120;
+
 /// Where the journal lies; opened by the first write that needs it.
 #[derive(Default)]
 pub(in crate::session) struct Shelf {
@@ -151,8 +154,17 @@ fn row(seal: &Seal, method: &Method, planned: &Planned) -> NewRow {
             }
         }
     }
-    let (label, idempotency_key) = (planned.request.label.clone(), planned.call.idempotency_key.clone());
+    let (label, idempotency_key) = (label(planned), planned.call.idempotency_key.clone());
     NewRow { arguments, label, idempotency_key, secret }
+}
+
+/// Verb and path, and the beginning of the body, secrets masked: requests that create things are told apart by it.
+fn label(planned: &Planned) -> String {
+    let Some(body) = &planned.request.shown_body else { return planned.request.label.clone() };
+    match body.char_indices().nth(LONGEST_BODY) {
+        Some((end, _)) => format!("{} {}...", planned.request.label, &body[..end]),
+        None => format!("{} {body}", planned.request.label),
+    }
 }
 
 /// Arguments and body as one value, as rows of the journal have them.

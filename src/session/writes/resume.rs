@@ -66,6 +66,10 @@ impl Session {
         let runs = self.runs()?;
         let shown: Vec<&RunSummary> =
             runs.iter().filter(|r| all || r.state != crate::journal::RunState::Done).collect();
+        if shown.is_empty() {
+            let none = if runs.is_empty() { "no write is journalled" } else { "no write is unfinished" };
+            return Ok(Answer::done(&run, none));
+        }
         let column = |text: &dyn Fn(&RunSummary) -> String| shown.iter().map(|r| Some(text(r))).collect::<Vec<_>>();
         let columns = vec![
             ("run", column(&|r| r.head.id.clone())),
@@ -74,10 +78,7 @@ impl Session {
             ("rows", column(&|r| r.counts.to_string())),
             ("statement", column(&|r| r.head.statement.clone())),
         ];
-        let message = match shown.len() {
-            0 => "no write is unfinished".to_owned(),
-            _ => "weir resume RUN goes on with one; weir resume RUN --show lists its rows".to_owned(),
-        };
+        let message = "weir resume RUN goes on with one; weir resume RUN --show lists its rows";
         Ok(Answer::rows(&run, ready(columns)?).with_message(message))
     }
 
