@@ -111,6 +111,11 @@ impl Client {
         self
     }
 
+    /// A request is likely to follow: what costs and sends nothing is begun now, beside the planning.
+    pub fn get_ready(&self) {
+        self.transport.get_ready();
+    }
+
     /// Sends `call` and gives the whole answer, whatever its status; [`success`](super::success) judges it.
     ///
     /// # Errors

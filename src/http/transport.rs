@@ -3,6 +3,7 @@
 //! Must not know methods, limits or what an answer means.
 
 use std::error::Error as StdError;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -106,11 +107,19 @@ pub(super) struct Transport {
     /// For plain http: needs no certificates, and works where the machine has none.
     plain: Mutex<Option<reqwest::Client>>,
     secure: Mutex<Option<reqwest::Client>>,
+    /// Somebody loads the certificates already.
+    readied: AtomicBool,
 }
 
 impl Transport {
     pub(super) fn new(timeouts: Timeouts, largest_body: u64) -> Self {
-        Transport { timeouts, largest_body, plain: Mutex::new(None), secure: Mutex::new(None) }
+        Transport {
+            timeouts,
+            largest_body,
+            plain: Mutex::new(None),
+            secure: Mutex::new(None),
+            readied: AtomicBool::new(false),
+        }
     }
 
     /// Sends one request and reads the whole answer.
@@ -177,8 +186,22 @@ impl Transport {
         Ok(incoming)
     }
 
+    /// Loads the root certificates beside whatever else is done, where that was not begun yet: the first https request
+    /// then finds them, or waits for what is left of it. Sends nothing.
+    pub(super) fn get_ready(self: &Arc<Self>) {
+        if self.readied.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let transport = self.clone();
+        // Where no thread is to be had, the first request does it.
+        let _ = std::thread::Builder::new().name("certificates".to_owned()).spawn(move || transport.built(true));
+    }
+
     fn client(&self, url: &Url) -> Result<reqwest::Client, Failure> {
-        let secure = url.scheme() == "https";
+        self.built(url.scheme() == "https")
+    }
+
+    fn built(&self, secure: bool) -> Result<reqwest::Client, Failure> {
         let slot = if secure { &self.secure } else { &self.plain };
         let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(client) = slot.as_ref() {

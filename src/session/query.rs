@@ -117,9 +117,9 @@ impl Session {
     /// Resolves tables and columns of a statement; tells whether it may read files by name.
     fn respell(&self, run: &Run, statement: &mut DfStatement, instead: Option<&Instead>) -> Result<(Spelling, bool)> {
         let (spelling, files) = match statement {
-            DfStatement::Statement(inner) => self.respell_node(inner.as_mut(), instead)?,
+            DfStatement::Statement(inner) => self.respell_node(run, inner.as_mut(), instead)?,
             DfStatement::CopyTo(copy) => match &mut copy.source {
-                CopyToSource::Query(query) => self.respell_node(query.as_mut(), None)?,
+                CopyToSource::Query(query) => self.respell_node(run, query.as_mut(), None)?,
                 CopyToSource::Relation(name) => {
                     let parts = plan::idents(name);
                     let _ = self.with_names(|names| names.resource(&parts))?;
@@ -139,11 +139,15 @@ impl Session {
 
     fn respell_node<T: ast::VisitMut + ast::Visit>(
         &self,
+        run: &Run,
         node: &mut T,
         instead: Option<&Instead>,
     ) -> Result<(Spelling, bool)> {
         plan::respell_from(node);
         let mut found = self.with_names(|names| names.resolve(node))?;
+        if found.resources.iter().any(|resource| is_over_https(run, resource)) {
+            run.context.client.get_ready();
+        }
         found.resources.extend(instead.map(|i| i.names.clone()));
         let spelling = rewrite(node, &found.resources);
         Ok((spelling, found.files))
@@ -234,6 +238,12 @@ impl Planned {
         }
         Ok(plan)
     }
+}
+
+/// Whether requests for the resource go over https: to another base URL, where one is set, or to the document's.
+fn is_over_https(run: &Run, resource: &Resource) -> bool {
+    let base_url = run.context.base_url(&resource.provider).ok().flatten();
+    base_url.is_none_or(|url| url.starts_with("https"))
 }
 
 /// An engine's error with the place of the identifier it is about.
