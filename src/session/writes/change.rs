@@ -81,7 +81,7 @@ impl Session {
             return Err(error);
         }
         let planned = self.plan_targets(run, query, (&target, &method)).await?;
-        if let Some(reading) = self.reads_first(run, &planned, reads).await? {
+        if let Some(reading) = self.reads_first(run, &planned, (reads, &method)).await? {
             return Ok(Planning::Reads(reading));
         }
         let secret = Lineage { own_tables: run.context.own_secrets }.secret_columns(&planned.logical);

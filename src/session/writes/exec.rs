@@ -61,7 +61,7 @@ impl Session {
             }
             Some(query) => {
                 let planned = self.plan(run, statement_of(query)).await?;
-                if let Some(reading) = self.reads_first(run, &planned, reads).await? {
+                if let Some(reading) = self.reads_first(run, &planned, (reads, &method)).await? {
                     return Ok(Planning::Reads(reading));
                 }
                 let secret = Lineage { own_tables: run.context.own_secrets }.secret_columns(&planned.logical);

@@ -106,12 +106,18 @@ impl Session {
     }
 
     /// For a write that is only explained: what its query would read, where it would read anything.
-    async fn reads_first(&self, run: &Run, planned: &PlannedQuery, reads: Reads) -> Result<Option<Vec<String>>> {
+    async fn reads_first(
+        &self,
+        run: &Run,
+        planned: &PlannedQuery,
+        (reads, method): (Reads, &Method),
+    ) -> Result<Option<Vec<String>>> {
         let physical = planned.physical().await?;
         if reads == Reads::Send || !super::explain::fetches(&physical) {
             return Ok(None);
         }
-        let mut lines = vec!["The rows to write are read first; each of them is then one request:".to_owned()];
+        let mut lines =
+            vec![format!("The rows to write are read first; each of them is then one {}", record::form(method))];
         lines.extend(super::explain::described(&physical));
         Ok(Some(lines.iter().map(|line| run.context.redactor.clean(line)).collect()))
     }
