@@ -118,7 +118,9 @@ pub fn success(exchange: &Exchange, method: &Method, reply: &Reply) -> Result<Op
     if declared.starts_with("text/") && !is_json(declared) {
         return Ok(Some(Value::String(String::from_utf8_lossy(&reply.body).into_owned())));
     }
-    let value: Value = serde_json::from_slice(without_mark(&reply.body)).map_err(|error| broken(reply, &error))?;
+    // A write that was taken, and whose answer cannot be read, has most likely been done.
+    let unread = |error| uncertain(broken(reply, &error), method.http);
+    let value: Value = serde_json::from_slice(without_mark(&reply.body)).map_err(unread)?;
     let denied = exchange.access.success.as_ref().and_then(|path| path.find(&value)) == Some(&Value::Bool(false));
     if denied { Err(refused(exchange, method, reply)) } else { Ok(Some(value)) }
 }
@@ -478,6 +480,17 @@ mod tests {
             assert_eq!(refusal_code(&above).as_deref(), code, "{body}");
         }
         assert_eq!(refusal_code(&Error::statement("no")), None);
+    }
+
+    #[test]
+    fn a_write_whose_answer_cannot_be_read_may_have_taken_effect_and_a_read_cannot() {
+        let exchange = exchange(access(), "https://h");
+        for body in ["<html>done</html>", r#"{"result": {"id""#] {
+            for (verb, doubt) in [(HttpVerb::Post, true), (HttpVerb::Delete, true), (HttpVerb::Get, false)] {
+                let error = success(&exchange, &method(verb, "/x"), &reply(200, "application/json", body)).unwrap_err();
+                assert_eq!(may_have_taken_effect(&error), doubt, "{verb:?} {body}");
+            }
+        }
     }
 
     #[test]
