@@ -146,8 +146,9 @@ impl Client {
         for _ in 0..=REDIRECTS {
             exchange.credentials.allow(&prepared.url)?;
             let (incoming, doubt) = Attempts::open(self, exchange, &call.method, &prepared).run(course).await?;
-            let target =
-                redirect(&prepared, &incoming).map_err(|e| e.map_text(|text| exchange.redactor.clean(text)))?;
+            // Many APIs answer a write that was done with where to look at it.
+            let doubtful = |e: Error| uncertain(e.map_text(|text| exchange.redactor.clean(text)), prepared.verb);
+            let target = redirect(&prepared, &incoming).map_err(doubtful)?;
             let Some(target) = target else {
                 return Ok(Reply::new(incoming, exchange.redactor.clean(&prepared.label), doubt));
             };
@@ -713,6 +714,7 @@ mod tests {
         server.answer(307, "location: /y\r\n", "");
         let error = quick().send(&to(&server), &call(HttpVerb::Post)).await.unwrap_err();
         assert_eq!((error.kind(), server.asked().len()), (Kind::Api, 1));
+        assert!(may_have_taken_effect(&error), "a write that was done is often answered so");
         for _ in 0..9 {
             server.answer(301, "location: /x\r\n", "");
         }
