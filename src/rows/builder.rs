@@ -92,7 +92,7 @@ impl ColumnBuilder {
             ColumnBuilder::Integer(builder) => put(integer(raw), |v| builder.append_value(v)),
             ColumnBuilder::Number(builder) => put(number(raw), |v| builder.append_value(v)),
             ColumnBuilder::Boolean(builder, wire) => put(boolean(raw, wire), |v| builder.append_value(v)),
-            ColumnBuilder::Timestamp(builder) => put(timestamp(raw), |v| builder.append_value(v)),
+            ColumnBuilder::Timestamp(builder) => put(moment_of(value), |v| builder.append_value(v)),
         };
         if fits {
             return Fit::Fits;
@@ -222,6 +222,13 @@ fn boolean(raw: &str, wire: &str) -> Option<bool> {
         other if other.eq_ignore_ascii_case("false") => Some(false),
         _ => None,
     }
+}
+
+/// The usual form first, straight from where it stands.
+#[inline]
+fn moment_of(value: Value<'_>) -> Option<i64> {
+    let plain = if value.token == Token::Text { value.raw.get(1..value.raw.len() - 1) } else { None };
+    plain.and_then(moment::utc).or_else(|| timestamp(value.raw))
 }
 
 /// RFC 3339 with 0 to 9 fractional digits; a number is Unix time in seconds, or in milliseconds where seconds would

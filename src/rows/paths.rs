@@ -113,37 +113,44 @@ impl<'p> Walk<'p> {
     /// Passes over a value and finds what stands at its paths.
     pub fn value(&mut self, text: &str, scan: &mut Scan<'_>, visit: &mut impl Visit) -> Result<Span, Broken> {
         self.turn += 1;
-        self.node(ROOT, text, scan, visit)
+        self.node(ROOT, text, scan, visit)?;
+        Ok(self.found[ROOT].1)
     }
 
     #[inline]
-    fn node(&mut self, node: usize, text: &str, scan: &mut Scan<'_>, visit: &mut impl Visit) -> Result<Span, Broken> {
+    fn node(&mut self, node: usize, text: &str, scan: &mut Scan<'_>, visit: &mut impl Visit) -> Result<(), Broken> {
         if self.found[node].0 == self.turn {
             self.forget(node);
         }
-        let span = match scan.peek() {
+        let start = scan.at();
+        let token = match scan.peek() {
             Some(b'{' | b'[') => self.nested(node, text, scan, visit)?,
-            _ => scan.value()?,
+            _ => scan.pass()?,
         };
-        self.found[node] = (self.turn, span);
-        Ok(span)
+        self.found[node] = (self.turn, Span { start, end: scan.at(), token });
+        Ok(())
     }
 
     /// Goes as deep as the paths are long, and no deeper.
-    fn nested(&mut self, node: usize, text: &str, scan: &mut Scan<'_>, visit: &mut impl Visit) -> Result<Span, Broken> {
-        let (start, known) = (scan.at(), &self.paths.nodes[node]);
-        let token = match scan.peek() {
+    fn nested(
+        &mut self,
+        node: usize,
+        text: &str,
+        scan: &mut Scan<'_>,
+        visit: &mut impl Visit,
+    ) -> Result<Token, Broken> {
+        let known = &self.paths.nodes[node];
+        match scan.peek() {
             Some(b'{') if !known.children.is_empty() => {
                 self.object(node, text, scan, visit)?;
-                Token::Object
+                Ok(Token::Object)
             }
             Some(b'[') if known.stops => {
                 visit.array(node, scan)?;
-                Token::Array
+                Ok(Token::Array)
             }
-            _ => return scan.value(),
-        };
-        Ok(Span { start, end: scan.at(), token })
+            _ => scan.pass(),
+        }
     }
 
     /// An equal key came before: nothing of its value counts.
@@ -161,8 +168,8 @@ impl<'p> Walk<'p> {
         while more {
             match self.child(node, &mut nth, text, scan)? {
                 Some(child) => self.node(child, text, scan, visit)?,
-                None => scan.value()?,
-            };
+                None => scan.pass().map(drop)?,
+            }
             more = scan.more(b'}')?;
         }
         Ok(())

@@ -109,7 +109,9 @@ impl<'a> Scan<'a> {
         if self.peek() != Some(b'"') {
             return self.broken("a key was expected");
         }
-        let key = self.string()?;
+        let start = self.at;
+        let token = self.string()?;
+        let key = Span { start, end: self.at, token };
         self.colon()?;
         Ok(key)
     }
@@ -158,14 +160,22 @@ impl<'a> Scan<'a> {
     /// Passes over a value.
     #[inline]
     pub fn value(&mut self) -> Read<Span> {
+        let start = self.at;
+        let token = self.pass()?;
+        Ok(Span { start, end: self.at, token })
+    }
+
+    /// Passes over a value; gives what it is, and leaves to the caller where it stood: one byte comes back in a register,
+    /// a span through memory, which takes longer than most values do.
+    #[inline]
+    pub fn pass(&mut self) -> Read<Token> {
         match self.peek() {
             Some(b'{' | b'[') => self.nested(),
             _ => self.scalar(),
         }
     }
 
-    fn nested(&mut self) -> Read<Span> {
-        let start = self.at;
+    fn nested(&mut self) -> Read<Token> {
         let token = if self.peek() == Some(b'{') { Token::Object } else { Token::Array };
         self.open.clear();
         loop {
@@ -190,7 +200,7 @@ impl<'a> Scan<'a> {
             // A value has ended, and with it perhaps those around it.
             loop {
                 let Some(close) = self.open.last().copied() else {
-                    return Ok(Span { start, end: self.at, token });
+                    return Ok(token);
                 };
                 if self.more(close)? {
                     if close == b'}' {
@@ -204,7 +214,7 @@ impl<'a> Scan<'a> {
     }
 
     #[inline]
-    fn scalar(&mut self) -> Read<Span> {
+    fn scalar(&mut self) -> Read<Token> {
         match self.peek() {
             Some(b'"') => self.string(),
             Some(b'-' | b'0'..=b'9') => self.number(),
@@ -215,19 +225,17 @@ impl<'a> Scan<'a> {
         }
     }
 
-    fn word(&mut self, word: &[u8], token: Token) -> Read<Span> {
-        let start = self.at;
+    fn word(&mut self, word: &[u8], token: Token) -> Read<Token> {
         for byte in word {
             if self.peek() != Some(*byte) {
                 return self.broken("a value was expected");
             }
             self.at += 1;
         }
-        Ok(Span { start, end: self.at, token })
+        Ok(token)
     }
 
-    fn number(&mut self) -> Read<Span> {
-        let start = self.at;
+    fn number(&mut self) -> Read<Token> {
         self.at += usize::from(self.peek() == Some(b'-'));
         match self.peek() {
             Some(b'0') => self.at += 1,
@@ -242,7 +250,7 @@ impl<'a> Scan<'a> {
             self.at += usize::from(matches!(self.peek(), Some(b'+' | b'-')));
             self.digits()?;
         }
-        Ok(Span { start, end: self.at, token: Token::Number })
+        Ok(Token::Number)
     }
 
     fn digits(&mut self) -> Read<()> {
@@ -254,8 +262,7 @@ impl<'a> Scan<'a> {
     }
 
     #[inline]
-    fn string(&mut self) -> Read<Span> {
-        let start = self.at;
+    fn string(&mut self) -> Read<Token> {
         let mut token = Token::Text;
         self.at += 1;
         loop {
@@ -263,7 +270,7 @@ impl<'a> Scan<'a> {
             match self.peek() {
                 Some(b'"') => {
                     self.at += 1;
-                    return Ok(Span { start, end: self.at, token });
+                    return Ok(token);
                 }
                 Some(b'\\') => {
                     token = Token::Escaped;

@@ -1,5 +1,5 @@
 //! One list that is being read: where its pager stands, what it has brought, and rows that it repeats.
-//! Knows no request. A key takes about nine bytes here, so that a list of millions costs little.
+//! Knows no request. A key takes about nine bytes in a list of millions.
 
 use std::fmt;
 
@@ -49,11 +49,12 @@ impl List {
         let mut hashes = vec![0; batch.num_rows()];
         create_hashes(&columns, &QualityRandomState::with_seed(0), &mut hashes).map_err(internal)?;
         let before = self.repeated;
+        let whole = columns.iter().all(|c| c.null_count() == 0);
         let mut keep = Vec::with_capacity(hashes.len());
         for (row, hash) in hashes.into_iter().enumerate() {
             // A row without its key cannot be told from others: it stays.
-            let whole = columns.iter().all(|c| !c.is_null(row));
-            let fresh = !whole || self.seen.insert(hash);
+            let known = whole || columns.iter().all(|c| !c.is_null(row));
+            let fresh = !known || self.seen.insert(hash);
             self.repeated += u64::from(!fresh);
             keep.push(fresh);
         }
@@ -86,8 +87,13 @@ impl Default for Seen {
 }
 
 impl Seen {
-    /// Keys in a bucket, on average, before all are split. Looking through so many is as quick as waiting for memory.
+    /// Keys in a bucket, on average, before all are split, while the list is short: looking through few is quick, and
+    /// what the buckets take beside their keys is little in all.
+    const FEW: usize = 16;
+    /// The same from [`Self::LONG`] on, where every byte a key counts.
     const FULL: usize = 96;
+    /// Two to the power of this is the number of buckets of a long list.
+    const LONG: u32 = 14;
     /// A bucket grows by so many.
     const STEP: usize = 8;
 
@@ -104,7 +110,8 @@ impl Seen {
         }
         bucket.push(key);
         self.count += 1;
-        if self.count > self.buckets.len() * Self::FULL {
+        let full = if self.bits < Self::LONG { Self::FEW } else { Self::FULL };
+        if self.count > self.buckets.len() * full {
             self.split();
         }
         true
