@@ -32,6 +32,7 @@ pub struct Table {
 
 /// A column, or a value that a method takes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Column {
     /// SQL name.
     pub name: String,
@@ -45,6 +46,8 @@ pub struct Column {
     pub supplied: bool,
     /// `SELECT *` leaves it out.
     pub hidden: bool,
+    /// It is a property of the body: what SET and an INSERT say, and no condition.
+    pub in_body: bool,
 }
 
 /// A method of a table.
@@ -77,6 +80,12 @@ impl Session {
     #[must_use]
     pub fn functions(&self) -> BTreeSet<String> {
         self.engine.functions()
+    }
+
+    /// The settings that are one of a few words, each with its words.
+    #[must_use]
+    pub fn setting_words(&self) -> Vec<(&'static str, &'static [&'static str])> {
+        super::settings::words().collect()
     }
 
     /// Name and value of every setting, defaults of parameters (`provider.parameter`) among them.
@@ -144,15 +153,15 @@ impl Outline {
             values: p.shape.values.clone(),
             required: p.required,
             supplied: p.constant.is_some() || p.variable.as_ref().is_some_and(set),
-            hidden: false,
+            ..Column::default()
         });
         let fields = method.body.iter().flat_map(|body| &body.fields).map(|f| Column {
             name: f.name.clone(),
             wire: f.wire.clone(),
             values: f.shape.values.clone(),
             required: f.required,
-            supplied: false,
-            hidden: false,
+            in_body: true,
+            ..Column::default()
         });
         Routine {
             name: method.name.clone(),
@@ -194,9 +203,8 @@ fn column(column: &Documented) -> Column {
         name: column.name.clone(),
         wire: column.wire.clone(),
         values: column.shape.values.clone(),
-        required: false,
-        supplied: false,
         hidden: column.hidden,
+        ..Column::default()
     }
 }
 

@@ -49,6 +49,8 @@ pub struct Desk<'a> {
     /// The text of the last statement, its variables not filled in, and its number.
     pub(super) said: Option<Piece>,
     pub(super) number: u64,
+    /// What was typed, the oldest first, as far as it may be remembered.
+    pub(super) typed: Vec<String>,
     /// Files that are being read, the innermost last.
     pub(super) reading: Vec<PathBuf>,
     live: Live,
@@ -108,6 +110,7 @@ impl<'a> Desk<'a> {
             last: None,
             said: None,
             number: 0,
+            typed: Vec::new(),
             reading: Vec::new(),
             live,
         }
@@ -132,6 +135,14 @@ impl<'a> Desk<'a> {
             }
         }
         Ok(Flow::Continue)
+    }
+
+    /// Keeps what was typed, for `\s`; the same again is nothing new.
+    pub fn remember(&mut self, text: &str) {
+        let text = text.trim();
+        if !text.is_empty() && self.typed.last().is_none_or(|last| last != text) {
+            self.typed.push(text.to_owned());
+        }
     }
 
     /// Runs one statement. What a variable stands for is filled in; places in errors are those of what was typed.

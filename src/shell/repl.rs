@@ -41,8 +41,10 @@ pub fn run<'b>(desk: &mut Desk<'b>, runner: &Runner<'b>, start: &Start<'_>) -> R
             .filter(|(name, ..)| !name.is_empty())
             .map(|(name, takes, _)| ((*name).to_owned(), (*takes).to_owned()))
             .collect(),
+        words: meta::choices(),
     };
     let editor = Editor::new(runner.session, manner)?;
+    desk.typed = editor.remembered();
     let mut shell = Shell { desk, runner, editor, sandbox: start.sandbox };
     runner.report.line("weir: \\? for help, \\q to leave");
     if around.stdin_is_terminal && !start.sandbox {
@@ -64,6 +66,7 @@ impl Shell<'_, '_> {
                     // After it ran, the session knows the secrets in it.
                     if may_keep(&text, session.redactor()) {
                         self.editor.remember(&text);
+                        self.desk.remember(&text);
                     }
                     if goes == Flow::Leave {
                         return Ok(());

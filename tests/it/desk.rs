@@ -167,12 +167,14 @@ async fn looking_around_needs_no_request() {
 async fn watching_repeats_reads_only() {
     let world = World::new().await;
     let lines = format!(
-        "SELECT count(*) AS n FROM {INPUTS} \\watch 0.01 c=3\nEXEC {INPUTS}.disable @uid = 'x' \\watch 1\n\\watch x\nSELECT 5 AS still;\n"
+        "SELECT count(*) AS n FROM {INPUTS} \\watch 0.01 c=3\nEXEC {INPUTS}.disable @uid = 'x' \\watch 1\nUPDATE {INPUTS} SET enabled = true WHERE uid = 'x' \\watch 1\nDELETE FROM {INPUTS} WHERE uid = 'x' \\watch 1\n\\watch x\nSELECT 5 AS still;\n"
     );
     let (out, talk) = piped(&world, &lines).await;
     assert_eq!(out.matches("n\n120\n").count(), 3, "{out}");
     assert!(out.ends_with("still\n5\n") && !out.contains('\u{1b}'), "{out}");
-    assert!(talk.contains("\\watch repeats reads, and EXEC is none"), "{talk}");
+    for verb in ["EXEC", "UPDATE", "DELETE"] {
+        assert!(talk.contains(&format!("\\watch repeats reads, and {verb} is none")), "{talk}");
+    }
     assert!(world.seen().iter().all(|request| request.starts_with("GET ")));
 }
 

@@ -324,7 +324,28 @@ async fn two_hundred_pasted_lines_run_once_each_and_in_order() {
     })
     .await;
     assert_eq!(ended.code, Some(0));
-    assert!(ended.history.contains("it's 0") && ended.history.contains("it's 199"), "recalled as it was pasted");
+    let history = ended.history;
+    assert!(history.contains("it's 0") && history.contains("it's 199"), "recalled as it was pasted");
+}
+
+/// Some terminals send a paste as if it were typed: each line with its Enter, faster than it can be run.
+#[tokio::test]
+async fn two_hundred_lines_that_come_faster_than_they_run_all_run_in_their_order() {
+    let typed: Vec<String> = (0..200).map(|n| format!("SELECT {n} * 1000 + 7 AS n; -- it's {n}\r")).collect();
+    let ended = at_a_terminal(Program::new(), move |t| {
+        t.ready("weir>");
+        t.type_in(&typed.concat());
+        for n in 0..200 {
+            let before = t.until(&format!("│ {} │", n * 1000 + 7));
+            assert_eq!(before.matches("1 row").count(), usize::from(n > 0), "{before}");
+        }
+        t.until("1 row");
+        t.ready("weir>");
+        t.type_in(CTRL_D);
+    })
+    .await;
+    assert_eq!(ended.code, Some(0));
+    assert!(ended.history.contains("it's 199"), "recalled as it was pasted");
 }
 
 #[tokio::test]
@@ -369,6 +390,112 @@ async fn the_prompt_tells_of_the_sandbox_and_of_use() {
     })
     .await;
     assert_eq!(ended.code, Some(0));
+}
+
+#[tokio::test]
+async fn the_prompt_tells_of_a_session_that_only_reads() {
+    let arguments = &["shell", "--sandbox", "--read-only"];
+    let ended = at_a_terminal_of(Program::new(), arguments, (24, 80), |t| {
+        t.ready("weir(sandbox, read-only)>");
+        t.line("DELETE FROM cloudflare.stream.live_inputs WHERE uid = 'x';");
+        t.until("error: ");
+        t.ready("weir(sandbox, read-only)>");
+        t.line("SET read_only = off;");
+        t.until("stays so");
+        t.ready("weir(sandbox, read-only)>");
+        t.type_in(CTRL_D);
+    })
+    .await;
+    assert_eq!(ended.code, Some(0));
+    let ended = at_a_terminal(Program::new(), |t| {
+        t.ready("weir>");
+        t.line("SET read_only = on;");
+        t.ready("weir(read-only)>");
+        t.line("SET read_only = off;");
+        t.ready("weir>");
+        t.type_in(CTRL_D);
+    })
+    .await;
+    assert_eq!(ended.code, Some(0));
+}
+
+#[tokio::test]
+async fn what_was_typed_is_listed_and_written_to_a_file_without_its_secrets() {
+    let ended = at_a_terminal(Program::new(), |t| {
+        t.ready("weir>");
+        t.line("SELECT 1 AS first;");
+        t.until("1 row");
+        t.ready("weir>");
+        t.line("\\set token canary-typed");
+        t.ready("weir>");
+        t.line("\\s typed.sql");
+        t.ready("weir>");
+        t.type_in("\x0c");
+        t.hides("canary");
+        t.line("\\s");
+        t.shows("SELECT 1 AS first;\n\\s typed.sql");
+        t.ready("weir>");
+        t.type_in(CTRL_D);
+    })
+    .await;
+    assert_eq!(ended.code, Some(0));
+    let typed = std::fs::read_to_string(ended.folder.path().join("typed.sql")).unwrap();
+    assert_eq!(typed, "SELECT 1 AS first;\n");
+}
+
+#[tokio::test]
+async fn habits_from_other_shells_are_understood_or_answered() {
+    let ended = at_a_terminal(Program::new(), |t| {
+        t.ready("weir>");
+        t.line(".tables");
+        t.until("here it is \\d;");
+        t.ready("weir>");
+        t.line("SELECT 1 AS a\\G");
+        t.until("a │ 1");
+        t.ready("weir>");
+        // In the middle of a statement, too.
+        t.line("SELECT 1");
+        t.shows("; ends the statement");
+        t.line("\\q");
+    })
+    .await;
+    assert_eq!(ended.code, Some(0));
+}
+
+#[tokio::test]
+async fn changes_and_settings_are_completed() {
+    let world = World::new().await;
+    let ended = at_a_terminal(world.program(), |t| {
+        t.ready("weir>");
+        t.line("USE cloudflare.stream;");
+        t.ready("weir:cloudflare.stream>");
+        t.type_in("DELETE FROM live_inputs");
+        hinted(t, "FROM live_inputs", "  needs uid");
+        t.type_in(" WHERE \t");
+        t.shows("uid (names the row)");
+        t.type_in("NOT enabled");
+        t.sees(|screen| screen.ends_with("NOT enabled"));
+        t.type_in(CTRL_C);
+        t.ready("weir:cloudflare.stream>");
+        t.type_in("UPDATE live_inputs SET ena\t");
+        t.shows("SET enabled");
+        t.type_in(CTRL_C);
+        t.ready("weir:cloudflare.stream>");
+        t.type_in("EXEC live_inputs.disable FROM live_inputs WHERE ena\t");
+        t.shows("WHERE enabled");
+        t.sees(|screen| screen.ends_with("WHERE enabled"));
+        t.type_in(CTRL_C);
+        t.ready("weir:cloudflare.stream>");
+        t.type_in("SET on_error = c\t;");
+        t.shows("SET on_error = continue;");
+        t.type_in("\r");
+        t.until("on_error set");
+        t.ready("weir:cloudflare.stream>");
+        t.type_in(CTRL_D);
+    })
+    .await;
+    assert_eq!(ended.code, Some(0));
+    assert_eq!(world.seen(), Vec::<String>::new(), "completion sends nothing");
 }
 
 #[tokio::test]

@@ -90,6 +90,21 @@ pub(super) const KNOWN: [(&str, &str); 15] = [
     ("journal", "journal every write, also those of one row (on or off)"),
 ];
 
+/// The settings that are one of a few words, each with its words.
+pub(in crate::session) fn words() -> impl Iterator<Item = (&'static str, &'static [&'static str])> {
+    let of = |name| -> &'static [&'static str] {
+        match name {
+            "strict" => &["true", "false"],
+            "read_only" | "allow_unfiltered" | "confirm" | "journal" => &["on", "off"],
+            "dry_run" => &["off", "text", "curl", "json"],
+            "on_error" => &["stop", "continue"],
+            "max_failures" => &["off"],
+            _ => &[],
+        }
+    };
+    KNOWN.iter().map(move |(name, _)| (*name, of(name))).filter(|(_, words)| !words.is_empty())
+}
+
 /// How a write is shown in place of being sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DryRun {
@@ -273,5 +288,24 @@ impl Settings {
             .iter()
             .map(|(name, value)| [name.clone(), value.clone(), String::new(), "a setting of the engine".to_owned()]);
         known.chain(parameters).chain(engine).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_that_is_offered_for_a_setting_fits_it_and_a_switch_offers_its_words() {
+        let mut settings = Settings::default();
+        for (name, words) in words() {
+            for word in words {
+                settings.put(name, word).unwrap();
+                assert_eq!(settings.get(name).as_deref(), Some(*word), "{name}");
+            }
+        }
+        for (name, meaning) in KNOWN.iter().filter(|(_, meaning)| meaning.contains("on or off")) {
+            assert!(words().any(|(known, words)| known == *name && words == ["on", "off"]), "{name}: {meaning}");
+        }
     }
 }

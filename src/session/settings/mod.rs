@@ -7,6 +7,7 @@ use sqlparser::ast::{Expr, Ident, UnaryOperator, Value};
 use super::{Answer, Run, Session};
 use crate::error::{Error, Result, nearest};
 use known::KNOWN;
+pub(in crate::session) use known::words;
 pub use known::{DryRun, MaxFailures, OnError, Settings};
 
 impl Session {

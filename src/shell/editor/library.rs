@@ -34,12 +34,18 @@ enum Job {
 
 impl Library {
     /// Begins to read what providers and services there are.
-    pub fn new(session: &Session, commands: Vec<(String, String)>) -> Library {
+    pub fn new(
+        session: &Session,
+        commands: Vec<(String, String)>,
+        words: Vec<(&'static str, Vec<&'static str>)>,
+    ) -> Library {
         let shared = Arc::new(Shared::default());
         {
             let mut knowledge = shared.knowledge.write().unwrap_or_else(PoisonError::into_inner);
             knowledge.functions = session.functions();
             knowledge.commands = commands;
+            knowledge.words = words;
+            knowledge.choices = session.setting_words();
         }
         let (jobs, todo) = channel();
         let (worker, outline) = (shared.clone(), session.outline());

@@ -46,6 +46,8 @@ pub struct Manner {
     pub home: Option<PathBuf>,
     /// Meta commands with what they take.
     pub commands: Vec<(String, String)>,
+    /// Words that some of them take first.
+    pub words: Vec<(&'static str, Vec<&'static str>)>,
 }
 
 /// A line editor that knows what the session knows.
@@ -70,7 +72,7 @@ impl Editor {
             .edit_mode(mode(manner.vi))
             .build();
         let mut lines = rustyline::Editor::with_config(config).map_err(defect)?;
-        let library = Library::new(session, manner.commands);
+        let library = Library::new(session, manner.commands, manner.words);
         let (colour, home, state) = (manner.colour, manner.home, Mutex::default());
         lines.set_helper(Some(Assistant { library, colour, home, state }));
         let history = manner.history.filter(|_| manner.interactive);
@@ -100,6 +102,11 @@ impl Editor {
         }
     }
 
+    /// What is kept from earlier sessions, the oldest first.
+    pub fn remembered(&self) -> Vec<String> {
+        self.lines.history().iter().cloned().collect()
+    }
+
     /// Keeps a text for recall, now and in later sessions.
     pub fn remember(&mut self, text: &str) {
         let text = text.trim();
@@ -126,7 +133,8 @@ impl Editor {
 pub fn is_finished(text: &str) -> bool {
     let text = text.trim();
     let word = matches!(text.to_ascii_lowercase().as_str(), "quit" | "exit" | "help" | "");
-    word || text.starts_with('\\') || sql::is_complete(text) || ends_with_command(text)
+    // No statement begins with a dot; the commands of other shells do.
+    word || text.starts_with(['\\', '.']) || sql::is_complete(text) || ends_with_command(text)
 }
 
 /// A meta command may end a statement in place of `;`: `SELECT 1 \g`.

@@ -1,5 +1,7 @@
 //! From the name of a command to what it does. Owns nothing but the list of ways.
 
+use std::io::Write;
+
 use super::{Command, is_known, show, unknown, words};
 use crate::error::{Error, Kind, Result};
 use crate::shell::desk::{Desk, Flow};
@@ -8,7 +10,8 @@ impl Desk<'_> {
     /// Runs one command.
     pub(in crate::shell) fn command(&mut self, command: &Command) -> Result<Flow> {
         let rest = command.rest.as_str();
-        let runs_a_statement = ["g", "gx", "gset", "gexec", "watch", "e", "p"].contains(&command.name.as_str());
+        let runs_a_statement =
+            ["g", "gx", "G", "gset", "gexec", "watch", "e", "p", "q"].contains(&command.name.as_str());
         if let Some(before) = command.before.as_ref().filter(|_| !runs_a_statement) {
             if !is_known(&command.name) {
                 return Err(unknown(&command.name));
@@ -23,7 +26,7 @@ impl Desk<'_> {
             "e" | "edit" => return self.edit(rest, command.before.as_ref().map(|before| before.text.clone())),
             "q" | "quit" => return self.leave(),
             "g" => self.go(command, false)?,
-            "gx" => self.go(command, true)?,
+            "gx" | "G" => self.go(command, true)?,
             "gset" => self.set_from(command)?,
             "gexec" => self.run_from(command)?,
             "watch" => self.watch(command)?,
@@ -44,6 +47,7 @@ impl Desk<'_> {
             "c" | "connect" => self.connect(bare)?,
             "!" => self.system(rest)?,
             "echo" => self.echo(rest)?,
+            "s" => self.typed(rest)?,
             "l" | "list" => self.providers(more)?,
             "dn" => self.services(bare, more)?,
             "d" | "dt" => self.tables(bare, more)?,
@@ -67,6 +71,18 @@ impl Desk<'_> {
             Some(out) => out.close().map(|()| Flow::Leave),
             None => Ok(Flow::Leave),
         }
+    }
+
+    /// `\s`: what was typed, on the screen or in a file.
+    fn typed(&mut self, rest: &str) -> Result<()> {
+        if rest.is_empty() {
+            self.say(&self.typed.join("\n"));
+            return Ok(());
+        }
+        let out = self.open(rest, false)?;
+        let written = out.sink().write_all((self.typed.join("\n") + "\n").as_bytes());
+        written.map_err(|e| Error::new(Kind::Usage, format!("the history could not be written: {e}")))?;
+        out.close()
     }
 
     /// `\echo`: what cannot be cut into words is printed as it stands.

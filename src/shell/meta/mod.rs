@@ -29,6 +29,7 @@ pub const COMMANDS: &[(&str, &str, &str)] = &[
     ("\\c", "[provider[.service]]", "use a provider or service, as USE does"),
     ("\\!", "[command]", "run a command of the system"),
     ("\\echo", "[text ..]", "print a text"),
+    ("\\s", "[file]", "what was typed so far, in this session and before"),
     ("", "", "What there is"),
     ("\\l", "", "providers"),
     ("\\dn", "[provider]", "services"),
@@ -43,7 +44,7 @@ pub const COMMANDS: &[(&str, &str, &str)] = &[
     ("\\o", "[file or |command]", "results go to a file or a program; back without"),
     ("", "", "Statements"),
     ("\\g", "[file or |command]", "run the statement before it, or the last one again"),
-    ("\\gx", "[file or |command]", "the same, rows one below the other"),
+    ("\\gx", "[file or |command]", "the same, rows one below the other (also \\G)"),
     ("\\gset", "[prefix]", "the same, and set variables to the columns of its row"),
     ("\\gexec", "", "the same, and run each value of the result as a statement"),
     ("\\watch", "[seconds] [c=times]", "the same again and again, marking what changed; Ctrl-C ends it"),
@@ -55,6 +56,36 @@ pub const COMMANDS: &[(&str, &str, &str)] = &[
     ("\\set", "[variable [value]]", "set a variable: :name is its value, :\"name\" a name, :'name' a string"),
     ("\\unset", "variable", "forget a variable"),
 ];
+
+/// Commands of other shells, which begin with a dot, and what does the same here.
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("tables", "\\d"),
+    ("schema", "\\d table"),
+    ("inspect", "\\d"),
+    ("databases", "\\l"),
+    ("connections", "\\l"),
+    ("help", "\\?"),
+    ("quit", "\\q"),
+    ("exit", "\\q"),
+    ("read", "\\i file"),
+    ("output", "\\o file"),
+    ("once", "\\g file"),
+    ("mode", "\\pset format"),
+    ("nullvalue", "\\pset null"),
+    ("maxrows", "\\pset rows"),
+    ("timer", "\\timing"),
+    ("timing", "\\timing"),
+    ("print", "\\echo"),
+    ("edit", "\\e"),
+    ("shell", "\\!"),
+    ("system", "\\!"),
+];
+
+/// Words that a command takes first, for completion, where its line in the table does not tell them.
+pub fn choices() -> Vec<(&'static str, Vec<&'static str>)> {
+    let statements = syntax::STATEMENTS.iter().map(|(name, _)| *name).collect();
+    vec![("\\h", statements), ("\\pset", set::OPTIONS.iter().map(|(name, _)| *name).collect())]
+}
 
 /// What stands in a text that was typed or read: statements and commands, in their order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,6 +113,10 @@ pub struct Command {
 pub fn inputs(text: &str) -> Result<Vec<Input>> {
     let mut inputs = Vec::new();
     let mut from = 0;
+    if let Some((command, end)) = dotted(text) {
+        inputs.push(Input::Command(command));
+        from = end;
+    }
     while let Some(command) = find(&text[from..]) {
         let at = from + command;
         let end = text[at..].find(['\n', '\r']).map_or(text.len(), |end| at + end);
@@ -100,7 +135,7 @@ pub fn inputs(text: &str) -> Result<Vec<Input>> {
 /// Whether what was typed can be run: it ends with `;` or a command, is a word of the shell's, or there is nothing.
 pub fn is_complete(text: &str) -> bool {
     let text = text.trim();
-    if word(text).is_some() {
+    if word(text).is_some() || dotted(text).is_some() {
         return true;
     }
     let mut rest = text;
@@ -118,6 +153,18 @@ fn find(text: &str) -> Option<usize> {
     let scan = sql::scan(text);
     let is_command = |s: &&sql::Stretch| s.mark == Mark::Code && text[s.start..s.end].starts_with('\\');
     scan.stretches.iter().find(is_command).map(|stretch| stretch.start)
+}
+
+/// A command as other shells write it, `.tables`, and its end. There is none such, but no statement begins so, and the
+/// person is told what it is called here.
+fn dotted(text: &str) -> Option<(Command, usize)> {
+    let at = text.len() - text.trim_start().len();
+    let end = text[at..].find(['\n', '\r']).map_or(text.len(), |end| at + end);
+    let line = text[at..end].strip_prefix('.')?;
+    let (name, rest) = named(line);
+    let place = sql::place_at(text, at);
+    let (name, rest) = (format!(".{name}"), rest.trim().to_owned());
+    line.starts_with(char::is_alphabetic).then_some((Command { name, rest, before: None, place }, end))
 }
 
 fn pieces(text: &str, from: usize, to: usize) -> Result<Vec<Piece>> {
@@ -175,6 +222,14 @@ fn is_known(name: &str) -> bool {
 
 /// The error for a command that there is not.
 pub fn unknown(name: &str) -> Error {
+    if let Some(elsewhere) = name.strip_prefix('.') {
+        let error = Error::new(Kind::Usage, format!("there is no command {name}"));
+        let here = ELSEWHERE.iter().find(|(known, _)| known.eq_ignore_ascii_case(elsewhere));
+        return match here {
+            Some((_, here)) => error.hint(format!("here it is {here}; \\? lists the commands")),
+            None => error.hint("commands begin with a backslash here; \\? lists them"),
+        };
+    }
     let error = Error::new(Kind::Usage, format!("there is no command \\{name}"));
     let names = COMMANDS.iter().filter_map(|(known, ..)| known.strip_prefix('\\'));
     match nearest(name, names.filter(|known| known.len() > 1 || name.len() == 1)) {
@@ -218,6 +273,8 @@ mod tests {
         }
         assert_eq!(said("help"), ["\\? []"]);
         assert_eq!(said("SELECT quit;"), ["SELECT quit;"]);
+        assert_eq!(said(" .mode csv\nSELECT .5;"), [" \\.mode [csv]".trim_start(), "SELECT .5;"]);
+        assert!(is_complete(".tables") && !is_complete("SELECT\n.5"));
     }
 
     #[test]
@@ -250,6 +307,28 @@ mod tests {
         assert!(hint("wach").starts_with("did you mean \\watch?"));
         assert!(hint("tming").starts_with("did you mean \\timing?"));
         assert_eq!(hint("zzzz"), "\\? lists the commands");
+        assert_eq!(hint(".tables"), "here it is \\d; \\? lists the commands");
+        assert!(hint(".sesame").contains("backslash"));
+        for (name, here) in ELSEWHERE {
+            let here = here.split(' ').next().unwrap().trim_start_matches('\\');
+            assert!(is_known(here), "{name} is \\{here}");
+        }
+    }
+
+    #[test]
+    fn the_page_of_the_shell_has_every_command() {
+        let mut table = String::from("| command | what it does |\n|---|---|\n");
+        for (name, arguments, help) in COMMANDS {
+            let shown = format!("{name} {arguments}").trim_end().replace('|', "\\|");
+            let [first, second] = match name.is_empty() {
+                true => [format!("**{help}**"), String::new()],
+                false => [format!("`{shown}`"), help.replace('|', "\\|") + " "],
+            };
+            table.extend(["| ", &first, " | ", &second, "|\n"]);
+        }
+        // A checkout may have other ends of lines.
+        let page = include_str!("../../../docs/shell.md").replace('\r', "");
+        assert!(page.contains(&table), "docs/shell.md should have this table:\n{table}");
     }
 
     #[test]

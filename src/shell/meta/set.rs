@@ -8,7 +8,7 @@ use crate::shell::desk::Desk;
 use crate::shell::view::When;
 
 /// Options of `\pset`, and what they mean.
-const OPTIONS: [(&str, &str); 6] = [
+pub(super) const OPTIONS: [(&str, &str); 6] = [
     ("expanded", "rows one below the other (on, off, auto)"),
     ("format", "how results are printed"),
     ("null", "what stands for NULL in a table"),

@@ -30,7 +30,11 @@ pub fn complete(text: &str, cursor: usize, knows: &Knowledge) -> Option<Candidat
     parts.pop();
     let around =
         Around { tokens: Vec::new(), before: Vec::new(), qualifier: parts, prefix, start: cursor - prefix.len() };
-    let list = if takes.contains("provider") {
+    let words = knows.words.iter().find(|(name, _)| name == &command);
+    let list = if let Some((_, words)) = words {
+        let first = rest.trim_start().len() == word.len();
+        words.iter().filter(|w| first && begins(w, prefix)).map(|w| plain((*w).to_owned())).collect()
+    } else if takes.contains("provider") {
         schemas(&around, knows)
     } else if takes.contains("name") {
         tables(&around, knows)

@@ -22,10 +22,14 @@ pub struct Knowledge {
     pub functions: BTreeSet<String>,
     /// Names and values of settings.
     pub settings: Vec<(String, String)>,
+    /// The settings that are one of a few words, with these.
+    pub choices: Vec<(&'static str, &'static [&'static str])>,
     /// What USE named.
     pub in_use: Vec<String>,
     /// Meta commands with what they take: `\d [name]`.
     pub commands: Vec<(String, String)>,
+    /// Words that some of them take first.
+    pub words: Vec<(&'static str, Vec<&'static str>)>,
     /// Services that were asked for and are not read.
     pub wanted: Mutex<BTreeSet<Service>>,
 }

@@ -17,6 +17,9 @@ pub use knowledge::{Knowledge, Service};
 use place::{Place, place};
 use tokens::{Kind, Token, tokens};
 
+/// Verbs of statements that change what a condition means.
+pub const CHANGES: &[&str] = &["UPDATE", "REPLACE", "DELETE"];
+
 /// One way to go on.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Candidate {
@@ -48,6 +51,18 @@ pub struct Around<'a> {
     /// The part of a name that is being typed, and where it begins.
     pub prefix: &'a str,
     pub start: usize,
+}
+
+impl Around<'_> {
+    /// The statement's first word, in capitals; EXPLAIN is a word before it.
+    pub fn verb(&self) -> String {
+        self.tokens.get(explained(&self.tokens)).map(|token| token.text.to_uppercase()).unwrap_or_default()
+    }
+}
+
+/// How many words of EXPLAIN stand before a statement.
+pub fn explained(tokens: &[Token<'_>]) -> usize {
+    tokens.iter().take_while(|t| t.is_one_of(&["EXPLAIN", "ANALYZE", "VERBOSE"])).count()
 }
 
 /// What may stand at the cursor. At most reads memory: fast enough for every keystroke.
@@ -122,8 +137,16 @@ fn offered(around: &Around<'_>, knows: &Knowledge) -> Vec<Candidate> {
         Place::Table => names::tables(around, knows),
         Place::Schema => names::schemas(around, knows),
         Place::Method => names::methods(around, knows),
-        Place::Argument => names::arguments(around, knows),
+        Place::Argument => {
+            let mut found = names::arguments(around, knows);
+            // Rows of a table may give what is required; but that is not what most people want next.
+            if !around.prefix.is_empty() || !found.iter().any(|c| c.shown.ends_with("(required)")) {
+                found.extend(words(&["FROM"]));
+            }
+            found
+        }
         Place::Taken => names::taken(around, knows),
+        Place::Choice => values::choices(around, knows),
         Place::Setting(list) => {
             let mut found = words(list);
             found.extend(names::settings(around, knows));

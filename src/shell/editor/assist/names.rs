@@ -3,7 +3,7 @@
 
 use super::scope::{Reference, Scope, scope};
 use super::tokens::Token;
-use super::{Around, Candidate, Knowledge};
+use super::{Around, CHANGES, Candidate, Knowledge};
 use crate::session::{Column, Table};
 
 /// Words that are no column's name without quotes.
@@ -183,11 +183,12 @@ pub fn columns(around: &Around<'_>, knows: &Knowledge, filters: bool) -> Vec<Can
         let others = around.tokens.iter().filter(|t| t.start > around.start || t.end() < around.start);
         others.filter_map(Token::name).any(|name| named_by(column, &name))
     };
-    let lacking = if filters { lacking(&seen, knows, &given) } else { Vec::new() };
-    for (column, table) in &lacking {
-        if around.qualifier.is_empty() && begins(&column.name, around.prefix) {
+    if filters && around.qualifier.is_empty() {
+        let required = lacking(&seen, knows, &given).into_iter().map(|(c, table)| (c, format!("required by {table}")));
+        let keys = keys(around, &seen, knows, &given).into_iter().map(|c| (c, "names the row".to_owned()));
+        for (column, why) in required.chain(keys).filter(|(c, _)| begins(&c.name, around.prefix)) {
             let text = written(&column.name, around.prefix);
-            found.push(Candidate { shown: format!("{text} (required by {table})"), text });
+            found.push(Candidate { shown: format!("{text} ({why})"), text });
         }
     }
     for reference in &seen.tables {
@@ -207,6 +208,23 @@ pub fn columns(around: &Around<'_>, knows: &Knowledge, filters: bool) -> Vec<Can
         }
     }
     found
+}
+
+/// What the change at the cursor still needs to name one row: what its condition may say in place of any other.
+pub fn keys<'a>(
+    around: &Around<'_>,
+    seen: &Scope,
+    knows: &'a Knowledge,
+    given: &dyn Fn(&Column) -> bool,
+) -> Vec<&'a Column> {
+    let verb = around.verb();
+    let depth = |sign| around.before.iter().filter(|token| token.is_sign(sign)).count();
+    if !CHANGES.contains(&verb.as_str()) || depth('(') > depth(')') {
+        return Vec::new();
+    }
+    let table = seen.tables.first().and_then(|reference| knows.table(&reference.path));
+    let missing = table.map(|table| knows.missing(table, &verb, given)).unwrap_or_default();
+    missing.into_iter().filter(|column| !column.in_body).collect()
 }
 
 /// The parameters that the tables in scope still need when `given` is named, each with its table.
@@ -258,19 +276,21 @@ fn spelt(columns: &[Column], prefix: &str) -> Vec<Candidate> {
 pub fn taken(around: &Around<'_>, knows: &Knowledge) -> Vec<Candidate> {
     let seen = scope(&around.tokens, around.start);
     let Some(table) = seen.tables.first().and_then(|reference| knows.table(&reference.path)) else { return Vec::new() };
-    let verb = around.tokens.first().map(|t| t.text.to_uppercase()).unwrap_or_default();
+    let verb = around.verb();
+    // What names the row is said by WHERE.
+    let sets = |column: &Column| verb == "INSERT" || column.in_body;
     let given = |column: &Column| around.before.iter().filter_map(Token::name).any(|name| named_by(column, &name));
     let missing = knows.missing(table, &verb, &given);
     let mut found: Vec<Candidate> = missing
         .iter()
-        .filter(|column| begins(&column.name, around.prefix))
+        .filter(|column| sets(column) && begins(&column.name, around.prefix))
         .map(|column| {
             let text = written(&column.name, around.prefix);
             Candidate { shown: format!("{text} (required)"), text }
         })
         .collect();
     let takes = table.methods.iter().filter(|m| m.verb == verb).flat_map(|m| &m.takes);
-    let rest: Vec<Column> = takes.filter(|c| !given(c)).cloned().collect();
+    let rest: Vec<Column> = takes.filter(|c| sets(c) && !given(c)).cloned().collect();
     found.extend(spelt(&rest, around.prefix));
     found
 }

@@ -3,9 +3,10 @@
 
 use super::tokens::{Kind, Token};
 use super::words::{
-    AFTER_TABLE, COMPARED, ENCLOSED, GROUPED, JOINED, OPERAND, OPERATORS, ORDERED, QUERIES, SELECTED, SELECTING, SHOWN,
-    STATEMENTS,
+    AFTER_TABLE, CHANGED, COMPARED, CONDITION, ENCLOSED, GROUPED, JOINED, OPERAND, OPERATORS, ORDERED, QUERIES,
+    SELECTED, SELECTING, SHOWN, STATEMENTS,
 };
+use super::{CHANGES, explained};
 
 /// What may come next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub enum Place {
     Argument,
     /// A provider, or provider and service.
     Schema,
+    /// The value of a setting.
+    Choice,
     /// A setting's name, or one of these words.
     Setting(&'static [&'static str]),
 }
@@ -87,7 +90,13 @@ pub fn place(tokens: &[Token<'_>]) -> Place {
         }
     }
     let clause = *clauses.last().unwrap_or(&Clause::Start);
-    offered(clause, tokens)
+    let changes = clauses.len() == 1 && tokens.get(explained(tokens)).is_some_and(|t| t.is_one_of(CHANGES));
+    match (clause, ends_operand(tokens)) {
+        // Nothing is grouped or ordered in a change.
+        (Clause::Tables, true) if changes => Place::Words(CHANGED),
+        (Clause::Where, true) if changes => Place::Words(CONDITION),
+        (clause, whole) => offered(clause, whole, tokens),
+    }
 }
 
 /// The clause within a bracket.
@@ -151,8 +160,7 @@ fn ends_operand(tokens: &[Token<'_>]) -> bool {
     }
 }
 
-fn offered(clause: Clause, tokens: &[Token<'_>]) -> Place {
-    let whole = ends_operand(tokens);
+fn offered(clause: Clause, whole: bool, tokens: &[Token<'_>]) -> Place {
     let last = |words: &[&str]| tokens.last().is_some_and(|t| t.is_one_of(words));
     let query = tokens.last().is_some_and(|t| t.is_sign('('));
     let comma = tokens.last().is_some_and(|t| t.is_sign(','));
@@ -165,6 +173,7 @@ fn offered(clause: Clause, tokens: &[Token<'_>]) -> Place {
         }
         (Clause::With | Clause::Returning, true) => Place::Words(&["AS"]),
         (Clause::Setting, _) if last(&["SET", "RESET"]) => Place::Setting(&[]),
+        (Clause::Setting, false) if tokens.last().is_some_and(|t| t.is_sign('=') || t.is("TO")) => Place::Choice,
         (Clause::With | Clause::CopyTo | Clause::Setting, _)
         | (Clause::Limit, false)
         | (Clause::Columns | Clause::Describe | Clause::Use, true) => Place::Nothing,
@@ -191,7 +200,7 @@ fn offered(clause: Clause, tokens: &[Token<'_>]) -> Place {
         (Clause::Values, true) => Place::Words(&["RETURNING"]),
         (Clause::Values, false) => Place::Expression { words: &["NULL", "TRUE", "FALSE", "DEFAULT"], filters: false },
         (Clause::Assign, _) if comma || last(&["SET"]) => Place::Taken,
-        (Clause::Assign, true) => Place::Words(&["WHERE", "RETURNING"]),
+        (Clause::Assign, true) => Place::Words(&["WHERE", "FROM", "RETURNING"]),
         (Clause::Assign | Clause::Returning, false) => Place::Expression { words: OPERAND, filters: false },
         (Clause::Exec, false) if last(&["EXEC", "EXECUTE", "CALL"]) => Place::Method,
         (Clause::Exec, _) if value_follows(tokens) => {

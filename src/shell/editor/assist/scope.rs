@@ -152,7 +152,8 @@ fn references(tokens: &[Token<'_>], low: usize, high: usize) -> Vec<Reference> {
     let (mut found, mut i, mut listing) = (Vec::new(), low, false);
     while i < high {
         let token = &tokens[i];
-        let first = i == low && token.is_one_of(&["UPDATE", "REPLACE", "DESCRIBE", "DESC"]);
+        let begins = if low == 0 { super::explained(tokens) } else { low };
+        let first = i == begins && token.is_one_of(&["UPDATE", "REPLACE", "DESCRIBE", "DESC"]);
         let from = token.is("FROM") && !(i > low && tokens[i - 1].is("DISTINCT"));
         let begins = from || first || token.is_one_of(&["JOIN", "INTO"]) || (listing && token.is_sign(','));
         if token.is_one_of(AFTER_TABLES) {

@@ -9,6 +9,10 @@ fn column(name: &str) -> Column {
     Column { name: name.to_owned(), wire: name.to_owned(), ..Column::default() }
 }
 
+fn in_body(name: &str) -> Column {
+    Column { in_body: true, ..column(name) }
+}
+
 fn required(name: &str) -> Column {
     Column { required: true, ..column(name) }
 }
@@ -26,6 +30,8 @@ fn world() -> Knowledge {
         methods: vec![
             routine("list", "SELECT", &[required("app_id"), status.clone()]),
             routine("create", "INSERT", &[required("app_id"), required("title"), status.clone()]),
+            routine("edit", "UPDATE", &[required("app_id"), required("id"), in_body("title"), in_body("note")]),
+            routine("remove", "DELETE", &[required("app_id"), required("id")]),
             routine("stop", "EXEC", &[required("app_id"), required("id"), status]),
         ],
     };
@@ -43,14 +49,17 @@ fn world() -> Knowledge {
         ],
         functions: ["json_get", "json_length", "count", "concat"].map(str::to_owned).into(),
         settings: vec![("strict".to_owned(), String::new()), ("max_requests".to_owned(), String::new())],
+        choices: vec![("strict", &["true", "false"]), ("dry_run", &["off", "text", "curl"])],
         in_use: Vec::new(),
         commands: vec![
             ("\\d".into(), "[name]".into()),
             ("\\dm".into(), "[name]".into()),
             ("\\i".into(), "file".into()),
+            ("\\pset".into(), "[option [value]]".into()),
             ("\\x".into(), "[on|off|auto]".into()),
             ("\\c".into(), "provider[.service]".into()),
         ],
+        words: vec![("\\pset", vec!["format", "null"])],
         wanted: std::sync::Mutex::default(),
     }
 }
@@ -167,14 +176,50 @@ fn exec_offers_methods_and_then_what_they_take() {
 }
 
 #[test]
+fn a_change_offers_what_it_sets_and_then_what_names_the_row() {
+    assert_eq!(offered("UPDATE acme.video.streams SET |"), ["title", "note"], "what names the row belongs to WHERE");
+    assert_eq!(offered("EXPLAIN UPDATE acme.video.streams SET title = 'x', |"), ["note"]);
+    assert_eq!(offered("UPDATE acme.video.streams SET title = 'x' |"), ["WHERE", "FROM", "RETURNING"]);
+    assert_eq!(offered("UPDATE acme.video.streams SET status = '|"), ["LIVE'", "IDLE'"]);
+    for begun in ["UPDATE acme.video.streams SET title = 'x'", "DELETE FROM acme.video.streams"] {
+        let found = offered(&format!("{begun} WHERE |"));
+        assert_eq!(found[..2], ["app_id", "id"], "{begun}");
+        offers(&format!("{begun} WHERE |"), &["status", "NOT"]);
+        assert_eq!(offered(&format!("{begun} WHERE app_id = 'x' AND i|")), ["id", "interval"], "{begun}");
+        assert!(!offered(&format!("{begun} WHERE id = 'x' |")).contains(&"GROUP BY".to_owned()), "{begun}");
+        assert_eq!(offered(&format!("{begun} WHERE id IN (SELECT x FROM mi|")), ["mine"]);
+    }
+    assert_eq!(offered("DELETE FROM acme.video.streams |")[..2], ["WHERE", "RETURNING"]);
+    offers("DELETE FROM acme.video.streams WHERE id IN (SELECT x FROM mine |", &["ORDER BY", "LIMIT"]);
+    let shown = complete("DELETE FROM acme.video.streams WHERE ", 37, &world()).list;
+    assert_eq!(shown[0].shown, "app_id (required by streams)");
+    assert_eq!(shown[1].shown, "id (names the row)");
+}
+
+#[test]
+fn exec_for_each_row_of_a_table_offers_its_columns() {
+    assert_eq!(offered("EXEC acme.video.streams.stop @app_id = 'x' F|"), ["FROM"]);
+    offers("EXEC acme.video.streams.stop @app_id = 'x', @id = 'y' |", &["FROM", "@status = "]);
+    assert_eq!(offered("EXEC acme.video.streams.stop FROM acme.video.s|"), ["streams"]);
+    assert_eq!(offered("EXEC acme.video.streams.stop FROM acme.video.streams WHERE sta|")[0], "status");
+}
+
+#[test]
 fn settings_and_meta_commands() {
     assert_eq!(offered("SET max|"), ["max_requests"]);
     assert_eq!(offered("RESET str|"), ["strict"]);
     assert_eq!(offered("SHOW stri|"), ["strict"]);
     assert_eq!(offered("SET acme.|"), ["app_id", "id", "title"]);
+    assert_eq!(offered("SET strict = |"), ["true", "false"]);
+    assert_eq!(offered("set DRY_RUN TO c|"), ["curl"]);
+    assert_eq!(offered("SET dry_run = '|"), ["off'", "text'", "curl'"]);
+    assert_eq!(offered("SET max_requests = |"), Vec::<String>::new());
+    assert_eq!(offered("SET strict = true |"), Vec::<String>::new());
     assert_eq!(offered("\\d|"), ["\\d", "\\dm"]);
     assert_eq!(offered("\\dm acme.video.s|"), ["streams"]);
     assert_eq!(offered("\\x a|"), ["auto"]);
+    assert_eq!(offered("\\pset |"), ["format", "null"]);
+    assert_eq!(offered("\\pset null |"), Vec::<String>::new());
     assert_eq!(offered("\\c acme.v|"), ["video"]);
     assert_eq!(complete("\\i some/fi", 10, &world()).path.as_deref(), Some("some/fi"));
     assert_eq!(complete("COPY mine TO 'out/", 18, &world()).path.as_deref(), Some("out/"));
@@ -198,6 +243,14 @@ fn hints_say_what_is_missing() {
     assert_eq!(hinted("SELECT * FROM acme.video.apps"), "");
     assert_eq!(hinted("INSERT INTO acme.video.streams (status) "), "  needs app_id and title");
     assert_eq!(hinted("EXEC acme.video.streams.stop @id = 'x'"), "  needs @app_id");
+    assert_eq!(hinted("UPDATE acme.video.streams SET title = 'x'"), "  needs app_id and id");
+    assert_eq!(hinted("UPDATE acme.video.streams SET title = 'x' WHERE id = 'y'"), "  needs app_id");
+    assert_eq!(hinted("DELETE FROM acme.video.streams WHERE status = 'LIVE'"), "  needs app_id", "they are read first");
+    assert_eq!(hinted("DELETE FROM acme.video.streams WHERE app_id = 'x' AND status = 'LIVE'"), "");
+    assert_eq!(hinted("EXPLAIN DELETE FROM acme.video.streams"), "  needs app_id and id");
+    assert_eq!(hinted("EXEC acme.video.streams.stop FROM mine"), "  needs @app_id and @id");
+    assert_eq!(hinted("EXEC acme.video.streams.stop FROM acme.video.streams"), "  needs app_id");
+    assert_eq!(hinted("EXEC acme.video.streams.stop FROM acme.video.streams WHERE app_id = 'x'"), "");
     assert_eq!(hinted("SELECT * FROM acme.video.streams;"), "");
     assert_eq!(hinted("SELECT (1,\n"), "  -- ( of line 1 is open");
     assert_eq!(hinted("SELECT 'a\n"), "  -- ' of line 1 is open");

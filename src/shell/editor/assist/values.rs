@@ -1,7 +1,7 @@
 //! Candidates within and for string literals: the values that a column or parameter can have, and paths of files. Reads
 //! tokens and a [`Knowledge`]; touches no file.
 
-use super::names::{begins, columns_of, routine};
+use super::names::{begins, columns_of, plain, routine};
 use super::scope::{next, scope};
 use super::tokens::{Kind, Token};
 use super::{Around, Candidate, Candidates, Knowledge};
@@ -54,9 +54,26 @@ pub fn unquoted(around: &Around<'_>, knows: &Knowledge) -> Vec<Candidate> {
     quoted.map(|text| Candidate { shown: text.clone(), text }).collect()
 }
 
+/// The words that the setting at the cursor can be.
+pub fn choices(around: &Around<'_>, knows: &Knowledge) -> Vec<Candidate> {
+    let fitting = choices_of(&around.before, knows).into_iter().filter(|word| begins(word, around.prefix));
+    fitting.map(plain).collect()
+}
+
+/// The words of the setting in `SET name =`.
+fn choices_of(before: &[Token<'_>], knows: &Knowledge) -> Vec<String> {
+    let [_, name, sign] = before else { return Vec::new() };
+    let fits = |known: &str| name.text.eq_ignore_ascii_case(known) && (sign.is_sign('=') || sign.is("TO"));
+    let found = knows.choices.iter().find(|(known, _)| fits(known));
+    found.into_iter().flat_map(|(_, words)| *words).map(|word| (*word).to_owned()).collect()
+}
+
 /// What the value behind `before` can be.
 fn values(around: &Around<'_>, before: &[Token<'_>], knows: &Knowledge) -> Vec<String> {
     let Some(last) = before.last() else { return Vec::new() };
+    if before[0].is("SET") {
+        return choices_of(before, knows);
+    }
     if last.is_sign('=') || last.is_sign('>') || last.is_sign('!') {
         let Some(at) = before.iter().rposition(|t| !"=<>!".contains(t.text)) else { return Vec::new() };
         if before[at].kind == Kind::Parameter {

@@ -87,6 +87,11 @@ pub const COMPARED: &[&str] = &[
     "INTERSECT",
     "EXCEPT",
 ];
+/// Behind the table of a DELETE, and the FROM of an UPDATE.
+pub const CHANGED: &[&str] = &["WHERE", "RETURNING", "USING", "JOIN", "LEFT JOIN", "ON", "AS"];
+/// Behind a comparison in the WHERE of a change.
+pub const CONDITION: &[&str] =
+    &["AND", "OR", "NOT", "IN", "LIKE", "ILIKE", "BETWEEN", "IS NULL", "IS NOT NULL", "IS DISTINCT FROM", "RETURNING"];
 pub const JOINED: &[&str] = &[
     "AND",
     "OR",
