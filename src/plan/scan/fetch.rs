@@ -7,7 +7,7 @@ use datafusion::physical_expr::PhysicalExpr;
 
 use crate::http::Call;
 use crate::plan::reading::ParameterSet;
-use crate::registry::{Column, Method, Paging, PagingStyle, Resource};
+use crate::registry::{Column, Method, Paging, Resource};
 
 /// What a scan asks for. Plain data: it can be shown and compared.
 #[derive(Debug, Clone)]
@@ -42,15 +42,7 @@ impl Fetch {
     /// How the method's list comes in pages.
     #[must_use]
     pub fn paging(&self) -> Paging {
-        self.method.paging.clone().unwrap_or(Paging {
-            style: PagingStyle::Whole,
-            size: None,
-            total: Vec::new(),
-            total_pages: Vec::new(),
-            concurrent: false,
-            window: None,
-            total_may_differ: false,
-        })
+        self.method.paging.clone().unwrap_or_else(Paging::whole)
     }
 
     /// How many rows to ask the API for, when every row it gives is a row of the answer.

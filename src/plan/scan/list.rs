@@ -143,19 +143,10 @@ mod tests {
 
     use super::*;
     use crate::http::Pager;
-    use crate::registry::{Paging, PagingStyle};
+    use crate::registry::Paging;
 
     fn list() -> List {
-        let paging = Paging {
-            style: PagingStyle::Whole,
-            size: None,
-            total: Vec::new(),
-            total_pages: Vec::new(),
-            concurrent: false,
-            window: None,
-            total_may_differ: false,
-        };
-        List::new(Pager::new(&paging, None))
+        List::new(Pager::new(&Paging::whole(), None))
     }
 
     #[test]

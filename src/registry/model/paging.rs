@@ -21,6 +21,22 @@ pub struct Paging {
     pub total_may_differ: bool,
 }
 
+impl Paging {
+    /// One answer is all there is.
+    #[must_use]
+    pub fn whole() -> Self {
+        Paging {
+            style: PagingStyle::Whole,
+            size: None,
+            total: Vec::new(),
+            total_pages: Vec::new(),
+            concurrent: false,
+            window: None,
+            total_may_differ: false,
+        }
+    }
+}
+
 /// The page size a request can ask for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PageSize {

@@ -112,8 +112,11 @@ impl Session {
         planned: &PlannedQuery,
         (reads, method): (Reads, &Method),
     ) -> Result<Option<Vec<String>>> {
+        if reads == Reads::Send {
+            return Ok(None);
+        }
         let physical = planned.physical().await?;
-        if reads == Reads::Send || !super::explain::fetches(&physical) {
+        if !super::explain::fetches(&physical) {
             return Ok(None);
         }
         let mut lines =

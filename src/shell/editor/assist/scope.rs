@@ -40,21 +40,8 @@ const AFTER_TABLES: &[&str] = &[
     "SET",
     "VALUES",
 ];
-/// Words behind a table that are not its alias.
+/// Further words that are not the alias of the table before them.
 const NO_ALIAS: &[&str] = &[
-    "WHERE",
-    "GROUP",
-    "HAVING",
-    "ORDER",
-    "LIMIT",
-    "OFFSET",
-    "FETCH",
-    "WINDOW",
-    "QUALIFY",
-    "RETURNING",
-    "SELECT",
-    "SET",
-    "VALUES",
     "JOIN",
     "INNER",
     "LEFT",
@@ -189,7 +176,7 @@ fn reference(tokens: &[Token<'_>], mut i: usize, high: usize) -> (Option<Referen
         reference.columns = columns_of(tokens, i + 1, end);
         i = after;
     } else {
-        while i < high && !tokens[i].is_one_of(NO_ALIAS) {
+        while i < high && !ends_table(&tokens[i]) {
             let Some(name) = tokens[i].name() else { break };
             reference.path.push(name);
             i += 1;
@@ -211,7 +198,7 @@ fn reference(tokens: &[Token<'_>], mut i: usize, high: usize) -> (Option<Referen
     if i < high && tokens[i].is("AS") {
         i += 1;
     }
-    if i < high && !tokens[i].is_one_of(NO_ALIAS) {
+    if i < high && !ends_table(&tokens[i]) {
         reference.alias = tokens[i].name();
         i += usize::from(reference.alias.is_some());
     }
@@ -275,6 +262,11 @@ pub fn columns_of(tokens: &[Token<'_>], low: usize, high: usize) -> Vec<String> 
     }
     columns.extend(last);
     columns
+}
+
+/// A word behind a table that is not its alias.
+fn ends_table(token: &Token) -> bool {
+    token.is_one_of(AFTER_TABLES) || token.is_one_of(NO_ALIAS)
 }
 
 #[cfg(test)]
