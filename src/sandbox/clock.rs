@@ -1,4 +1,4 @@
-//! The sandbox's own time and its own names: a clock that only writes move, ids that repeat from run to run, and RFC 3339
+//! The sandbox's own time and its own names: a clock that only writes move (and looks at a livestream that starts), ids that repeat from run to run, and RFC 3339
 //! text both ways. Nothing here reads the machine's clock or its randomness; that is what makes two runs answer alike.
 
 /// One millisecond, in the nanoseconds that every instant here is counted in.
