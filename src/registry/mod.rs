@@ -1,6 +1,7 @@
 //! Floor 0: what exists. Documents in, validated model out.
 //! Knows no HTTP, no Arrow, no SQL; imports only the ground.
 
+mod access;
 mod choose;
 mod document;
 mod fit;
