@@ -5,7 +5,8 @@ use serde_json::Value;
 
 use super::document::Document;
 use super::method;
-use super::model::{Access, AuthScheme, ErrorHint, ErrorShape, RateWindow};
+use super::model::{Access, AuthScheme, AuthWay, ErrorHint, ErrorShape, RateWindow};
+use super::sign_in::{self, Author};
 use super::weir_keys::{self, AuthKeys, ProviderKeys};
 use crate::error::Result;
 
@@ -22,8 +23,8 @@ pub fn access(document: &Document) -> Result<Access> {
         .auth
         .into_iter()
         .map(|scheme| match scheme {
-            AuthKeys::Bearer(from) => AuthScheme::Bearer(from.env),
-            AuthKeys::Headers(headers) => AuthScheme::Headers(headers.into_iter().map(|(h, f)| (h, f.env)).collect()),
+            AuthKeys::Bearer(from) => AuthScheme::bearer(from.env),
+            AuthKeys::Headers(headers) => AuthScheme::headers(headers.into_iter().map(|(h, f)| (h, f.env))),
         })
         .collect();
     let path = |text: &str| method::path(text, &format!("{}: x-weir", document.file));
@@ -52,12 +53,12 @@ pub fn access(document: &Document) -> Result<Access> {
     })
 }
 
-/// StackQL's `config.auth`, in the form that needs no more than one variable.
+/// StackQL's `config.auth`. What cannot be understood is an error for those who use the provider, and no one else.
 fn stackql_auth(document: &Document) -> Vec<AuthScheme> {
-    let auth = document.root.pointer("/config/auth");
-    let text = |key: &str| auth.and_then(|a| a.get(key)).and_then(Value::as_str);
-    match (text("type"), text("credentialsenvvar")) {
-        (Some("bearer"), Some(variable)) => vec![AuthScheme::Bearer(variable.to_owned())],
-        _ => Vec::new(),
-    }
+    let Some(auth) = document.root.pointer("/config/auth").filter(|auth| !auth.is_null()) else { return Vec::new() };
+    let refused = |reason: String| {
+        let kind = auth.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
+        AuthScheme { kind, way: AuthWay::Refused(format!("{}: config.auth {reason}", document.file)) }
+    };
+    vec![sign_in::scheme(auth, Author::Document).unwrap_or_else(refused)]
 }
