@@ -1,26 +1,26 @@
-//! Sends a call: limiter, budget, attempts, redirects, and the log's entry, in that order.
-//! Owns the loop over attempts; what may be repeated is `retry`'s to say, what an answer means is `reply`'s.
+//! Sends a call and follows its redirects.
+//! Owns what a session's requests share; one URL's attempts are `attempts`', what an answer means is `reply`'s.
 //! Must not know paging or rows.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use bytes::Bytes;
-use tokio::time::Instant;
 use url::Url;
 
+use super::attempts::Attempts;
+use super::auth::Tokens;
 use super::call::{Call, Prepared, prepare, shown};
 use super::exchange::Exchange;
 use super::halt::Halt;
-use super::limit::{Limiter, before, seconds};
-use super::log::{Entry, RequestLog};
+use super::limit::Limiter;
+use super::log::RequestLog;
 use super::page::same_origin;
 use super::random_key;
-use super::reply::{Reply, failed, may_have_taken_effect, uncertain};
-use super::retry::{Ending, Policy, asked_wait, may_repeat, reads};
-use super::transport::{Failure, Incoming, Outgoing, Timeouts, Transport, random_fraction};
+use super::reply::{Reply, uncertain};
+use super::retry::{Policy, is_safe, reads};
+use super::transport::{Incoming, Timeouts, Transport};
 use crate::error::{Error, Kind, Result};
-use crate::registry::{Idempotency, Method};
+use crate::registry::Idempotency;
 
 /// Redirects followed for one request.
 const REDIRECTS: usize = 5;
@@ -61,23 +61,24 @@ pub struct Delivery {
 
 /// What happens on the way to a [`Delivery`], added up over attempts and redirects.
 #[derive(Default)]
-struct Course {
-    status: Option<u16>,
-    request_id: Option<String>,
-    attempts: u32,
-    waited: Duration,
-    taken: Duration,
+pub(super) struct Course {
+    pub(super) status: Option<u16>,
+    pub(super) request_id: Option<String>,
+    pub(super) attempts: u32,
+    pub(super) waited: Duration,
+    pub(super) taken: Duration,
 }
 
 /// One per session; clones share connections, limits and log. Costs nothing until the first request.
 #[derive(Debug, Clone)]
 pub struct Client {
-    policy: Policy,
-    transport: Arc<Transport>,
-    limiter: Limiter,
-    log: RequestLog,
+    pub(super) policy: Policy,
+    pub(super) transport: Arc<Transport>,
+    pub(super) limiter: Limiter,
+    pub(super) log: RequestLog,
+    pub(super) tokens: Tokens,
     /// Ends all waiting before an attempt.
-    halt: Option<Halt>,
+    pub(super) halt: Option<Halt>,
 }
 
 impl Client {
@@ -88,6 +89,7 @@ impl Client {
             transport: Arc::new(Transport::new(options.timeouts, options.largest_body)),
             limiter: Limiter::default(),
             log: RequestLog::default(),
+            tokens: Tokens::default(),
             halt: None,
         }
     }
@@ -136,6 +138,8 @@ impl Client {
     /// Sends the request and follows its redirects. What happens on the way is noted in `course`.
     async fn follow(&self, exchange: &Exchange, call: &Call, course: &mut Course) -> Result<Reply> {
         let mut prepared = prepare(call, exchange.base_url.as_deref())?;
+        let scoped = exchange.credentials.scoped(call)?.map(|credentials| Exchange { credentials, ..exchange.clone() });
+        let exchange = scoped.as_ref().unwrap_or(exchange);
         prepared.secrets.iter().for_each(|secret| exchange.redactor.learn(secret.expose()));
         if let Some(Idempotency { header, .. }) = &call.method.idempotency
             && !prepared.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(header))
@@ -145,7 +149,8 @@ impl Client {
         }
         for _ in 0..=REDIRECTS {
             exchange.credentials.allow(&prepared.url)?;
-            let (incoming, doubt) = Attempts::open(self, exchange, &call.method, &prepared).run(course).await?;
+            let (incoming, doubt) =
+                Attempts::open(self, exchange, is_safe(&call.method), &prepared).run(course).await?;
             // Many APIs answer a write that was done with where to look at it.
             let doubtful = |e: Error| uncertain(e.map_text(|text| exchange.redactor.clean(text)), prepared.verb);
             let target = redirect(&prepared, &incoming).map_err(doubtful)?;
@@ -157,228 +162,6 @@ impl Client {
         }
         let message = format!("{} was redirected more than {REDIRECTS} times", prepared.label);
         Err(Error::new(Kind::Api, exchange.redactor.clean(&message)))
-    }
-}
-
-/// The attempts at one URL.
-struct Attempts<'a> {
-    client: &'a Client,
-    exchange: &'a Exchange,
-    method: &'a Method,
-    prepared: &'a Prepared,
-    body: Option<Bytes>,
-    entry: Entry,
-    tries: u32,
-    /// An attempt was sent, brought no success, and may have taken effect.
-    doubt: bool,
-    /// Of the last attempt, where it was answered whole.
-    status: Option<u16>,
-    /// What the last answer that has one calls the request.
-    request_id: Option<String>,
-}
-
-impl<'a> Attempts<'a> {
-    fn open(client: &'a Client, exchange: &'a Exchange, method: &'a Method, prepared: &'a Prepared) -> Self {
-        let url = exchange.redactor.clean(&prepared.shown_url);
-        let entry = Entry::open(&client.log, exchange.statement, prepared.verb, url);
-        let body = prepared.body.clone().map(Bytes::from);
-        Attempts {
-            client,
-            exchange,
-            method,
-            prepared,
-            body,
-            entry,
-            tries: 0,
-            doubt: false,
-            status: None,
-            request_id: None,
-        }
-    }
-
-    /// The last answer, and whether an earlier attempt may have taken effect. Adds what happened to `course`.
-    async fn run(mut self, course: &mut Course) -> Result<(Incoming, bool)> {
-        let result = self.repeat().await;
-        course.status = self.status;
-        course.request_id =
-            self.request_id.take().map(|id| self.exchange.redactor.clean(&id)).or(course.request_id.take());
-        self.entry.note(|record| {
-            course.attempts += record.attempts;
-            course.waited += record.waited;
-            course.taken += record.taken;
-        });
-        result
-    }
-
-    async fn repeat(&mut self) -> Result<(Incoming, bool)> {
-        loop {
-            let outcome = match self.attempt().await {
-                Ok(outcome) => outcome,
-                Err(error) => return Err(self.finish(error)),
-            };
-            let wait = match self.next_wait(&outcome) {
-                Ok(wait) => wait,
-                Err(error) => return Err(self.finish(error)),
-            };
-            let again = match wait {
-                None => None,
-                Some(wait) => tokio::select! {
-                    biased;
-                    () = self.halted() => None,
-                    () = tokio::time::sleep(wait) => Some(wait),
-                },
-            };
-            match (again, outcome) {
-                (Some(wait), outcome) => {
-                    self.doubt |= match outcome {
-                        Ok(incoming) => incoming.status != 429 && !reads(self.prepared.verb),
-                        Err(failure) => failure.stage.left() && !reads(self.prepared.verb),
-                    };
-                    self.entry.note(|record| record.waited += wait);
-                }
-                (None, Ok(incoming)) => {
-                    self.entry.note(|record| record.error = None);
-                    return Ok((incoming, self.doubt));
-                }
-                (None, Err(failure)) => {
-                    let error = failed(&self.prepared.label, self.prepared.verb, &failure, self.tries);
-                    return Err(self.finish(error));
-                }
-            }
-        }
-    }
-
-    /// One attempt. An error ends the request; a failure may be repeated.
-    async fn attempt(&mut self) -> Result<Result<Incoming, Failure>> {
-        let Exchange { access, credentials, budget, deadline, .. } = self.exchange;
-        let origin = self.prepared.url.origin().ascii_serialization();
-        let lane = self.client.limiter.lane(&origin, credentials.fingerprint(), access);
-        let arrived = Instant::now();
-        let pass = tokio::select! {
-            biased;
-            () = self.halted() => Err(Error::new(Kind::Interrupted, "interrupted while it waited to be sent")),
-            pass = lane.enter(self.exchange) => pass,
-        };
-        let pass = pass.map_err(|error| self.in_place(&error))?;
-        self.entry.note(|record| record.waited += pass.waited);
-        if let Err(error) = budget.take() {
-            pass.unsent();
-            return Err(error);
-        }
-        self.tries += 1;
-        self.entry.note(|record| record.attempts += 1);
-        self.status = None;
-        let begun = Instant::now();
-        let outgoing = Outgoing {
-            verb: self.prepared.verb,
-            url: &self.prepared.url,
-            headers: &self.prepared.headers,
-            credentials,
-            body: self.body.clone(),
-            request_id: access.request_id.as_deref(),
-        };
-        let outcome = before(*deadline, self.client.transport.exchange(outgoing)).await;
-        self.entry.note(|record| record.taken += begun.elapsed());
-        let Some(outcome) = outcome else {
-            let message =
-                format!("{}: the statement's time ran out after {}", self.prepared.label, seconds(arrived.elapsed()));
-            let error = Error::new(Kind::Network, message).hint("Give the statement more time, or ask for less.");
-            return Err(uncertain(error, self.prepared.verb));
-        };
-        self.keep(&outcome);
-        match &outcome {
-            Ok(incoming) => self.entry.note(|record| {
-                record.status = Some(incoming.status);
-                record.bytes += incoming.body.len() as u64;
-            }),
-            Err(failure) => {
-                self.entry.note(|record| {
-                    record.status = None;
-                    record.bytes += failure.received;
-                });
-                if !failure.stage.left() {
-                    self.entry.note(|record| record.attempts -= 1);
-                    budget.give_back();
-                    pass.unsent();
-                }
-            }
-        }
-        if let Ok(Incoming { status: 429, retry_after, .. }) = &outcome {
-            // Every request with these credentials would be turned away: all of them wait.
-            let asked = retry_after.as_deref().and_then(|header| asked_wait(header, SystemTime::now()));
-            lane.pause(asked.unwrap_or_else(|| self.own_wait()));
-        }
-        Ok(outcome)
-    }
-
-    /// How long to wait before the next attempt; `None`: there is none.
-    fn next_wait(&self, outcome: &Result<Incoming, Failure>) -> Result<Option<Duration>> {
-        let ending = match outcome {
-            Ok(incoming) => Ending::Answered(incoming.status),
-            Err(failure) => Ending::Failed(failure.stage),
-        };
-        if !may_repeat(self.method, ending) || self.tries >= self.client.policy.attempts {
-            return Ok(None);
-        }
-        let header = outcome.as_ref().ok().and_then(|incoming| incoming.retry_after.as_deref());
-        let asked = header.and_then(|header| asked_wait(header, SystemTime::now()));
-        let wait = asked.unwrap_or_else(|| self.own_wait());
-        let late = self.exchange.deadline.is_some_and(|deadline| Instant::now() + wait > deadline);
-        match (ending, asked) {
-            (Ending::Answered(status), Some(asked)) if late => {
-                let message = format!(
-                    "{} answered {status}: the API asks to wait {}, and the statement's time is up before that",
-                    self.prepared.label,
-                    seconds(asked)
-                );
-                let error =
-                    Error::new(Kind::Network, message).hint("Wait, and run it again; or give the statement more time.");
-                Err(if status == 429 { error } else { uncertain(error, self.prepared.verb) })
-            }
-            _ if late => Ok(None),
-            // The lane is paused already: waiting there tells the user, and keeps the order of the queue.
-            (Ending::Answered(429), _) => Ok(Some(Duration::ZERO)),
-            _ => Ok(Some(wait)),
-        }
-    }
-
-    fn keep(&mut self, outcome: &Result<Incoming, Failure>) {
-        let (status, id) = match outcome {
-            Ok(incoming) => (Some(incoming.status), &incoming.request_id),
-            Err(failure) => (None, &failure.request_id),
-        };
-        self.status = status;
-        self.request_id = id.clone().or(self.request_id.take());
-    }
-
-    /// Waits until nothing more is to be sent.
-    async fn halted(&self) {
-        match &self.client.halt {
-            Some(halt) => halt.wished().await,
-            None => std::future::pending().await,
-        }
-    }
-
-    fn own_wait(&self) -> Duration {
-        self.client.policy.wait(self.tries, random_fraction())
-    }
-
-    /// The same error, led by the request it concerns.
-    fn in_place(&self, error: &Error) -> Error {
-        let led = Error::new(error.kind(), format!("{}: {}", self.prepared.label, error.message()));
-        match error.hint_text() {
-            Some(hint) => led.hint(hint),
-            None => led,
-        }
-    }
-
-    /// Notes the error in the log, and masks what is secret in it.
-    fn finish(&mut self, error: Error) -> Error {
-        let cleaned = self.exchange.redactor.clean(error.message());
-        let doubtful = self.doubt || may_have_taken_effect(&error);
-        let error = error.map_text(|text| self.exchange.redactor.clean(text));
-        self.entry.note(|record| record.error = Some(cleaned));
-        if doubtful { uncertain(error, self.prepared.verb) } else { error }
     }
 }
 
@@ -400,13 +183,14 @@ fn redirect(prepared: &Prepared, incoming: &Incoming) -> Result<Option<Url>> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
     use std::sync::Mutex;
 
     use serde_json::json;
+    use tokio::time::Instant;
 
     use super::*;
-    use crate::http::scripted::{Server, exchange, method, parameter};
+    use crate::http::reply::may_have_taken_effect;
+    use crate::http::scripted::{Server, exchange, keyring, method, parameter};
     use crate::http::{Budget, Credentials, Notices, Record};
     use crate::registry::{Access, AuthScheme, HttpVerb, Location};
 
@@ -420,9 +204,9 @@ mod tests {
     }
 
     fn signed_in(mut exchange: Exchange) -> Exchange {
-        let access = Access { schemes: vec![AuthScheme::Bearer("TOKEN".into())], ..Access::default() };
-        let variables = HashMap::from([("TOKEN".to_owned(), "tok-123456".to_owned())]);
-        exchange.credentials = Credentials::find(&access, &variables, &exchange.redactor).unwrap();
+        let access = Access { schemes: vec![AuthScheme::bearer("TOKEN")], ..Access::default() };
+        let keyring = keyring(&[("TOKEN", "tok-123456")]);
+        exchange.credentials = Credentials::find(&access, &keyring, &exchange.redactor).unwrap();
         exchange
     }
 

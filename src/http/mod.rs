@@ -2,6 +2,7 @@
 //! safe, and its answer is judged. Floor 1: knows `registry` and the ground.
 //! Must not know any one API, SQL, Arrow or the query engine; reads no environment (variables arrive as a map).
 
+mod attempts;
 mod auth;
 mod body;
 mod call;
@@ -20,7 +21,7 @@ mod transport;
 #[cfg(test)]
 mod scripted;
 
-pub use auth::{Credentials, sign_in_placeholders};
+pub use auth::{Credentials, Keyring, Placeholders, Reader, placeholders};
 pub use call::{Call, Prepared, prepare};
 pub use client::{Client, ClientOptions, Delivery};
 pub use exchange::{Budget, Exchange, Notices};

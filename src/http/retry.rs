@@ -45,9 +45,13 @@ pub(super) enum Ending {
     Failed(Stage),
 }
 
-/// Whether a request of `method` that ended so may be sent again.
-pub(super) fn may_repeat(method: &Method, ending: Ending) -> bool {
-    let safe = reads(method.http) || method.idempotency.is_some() || method.safe_to_retry;
+/// Whether a request of `method` may be sent again though it may have taken effect.
+pub(super) fn is_safe(method: &Method) -> bool {
+    reads(method.http) || method.idempotency.is_some() || method.safe_to_retry
+}
+
+/// Whether a request that ended so may be sent again; `safe`: also if it may have taken effect.
+pub(super) fn may_repeat(safe: bool, ending: Ending) -> bool {
     match ending {
         // The request was turned away unread.
         Ending::Answered(429) | Ending::Failed(Stage::Unconnected) => true,
@@ -96,8 +100,8 @@ mod tests {
             (Ending::Answered(409), false, false),
         ];
         for (ending, reading, writing) in table {
-            assert_eq!(may_repeat(&read, ending), reading, "GET {ending:?}");
-            assert_eq!(may_repeat(&write, ending), writing, "POST {ending:?}");
+            assert_eq!(may_repeat(is_safe(&read), ending), reading, "GET {ending:?}");
+            assert_eq!(may_repeat(is_safe(&write), ending), writing, "POST {ending:?}");
         }
     }
 
@@ -105,10 +109,10 @@ mod tests {
     fn an_idempotency_key_or_the_document_makes_a_write_repeatable() {
         let mut keyed = method(HttpVerb::Post, "/x");
         keyed.idempotency = Some(Idempotency { header: "Idempotency-Key".into(), valid: None });
-        assert!(may_repeat(&keyed, Ending::Answered(500)));
+        assert!(may_repeat(is_safe(&keyed), Ending::Answered(500)));
         let mut safe = method(HttpVerb::Put, "/x");
         safe.safe_to_retry = true;
-        assert!(may_repeat(&safe, Ending::Failed(Stage::Broken)));
+        assert!(may_repeat(is_safe(&safe), Ending::Failed(Stage::Broken)));
     }
 
     #[test]

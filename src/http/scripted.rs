@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::{Budget, Credentials, Exchange, Notices};
+use super::{Budget, Credentials, Exchange, Keyring, Notices};
 use crate::registry::{Access, Answer, HttpVerb, Location, Method, Parameter, PathPart, Shape};
 use crate::secret::Redactor;
 
@@ -104,6 +104,12 @@ async fn serve(mut stream: TcpStream, state: Arc<Mutex<State>>) {
     };
     let _ = stream.write_all(answer.as_bytes()).await;
     let _ = stream.shutdown().await;
+}
+
+/// These variables, and no file or command.
+pub fn keyring(variables: &[(&str, &str)]) -> Keyring {
+    let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    Keyring::new(Arc::new(variables), Arc::new(|source| panic!("{source:?} is asked for")))
 }
 
 /// A method at `path`, whose `{x}` parts become required path parameters.

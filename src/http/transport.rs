@@ -11,9 +11,9 @@ use bytes::{Bytes, BytesMut};
 use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LINK, LOCATION, RETRY_AFTER};
 use url::Url;
 
-use super::auth::Credentials;
 use crate::error::{Error, Kind, Result};
 use crate::registry::HttpVerb;
+use crate::secret::Secret;
 
 /// Characters of a request's name that are kept.
 const LONGEST_REQUEST_ID: usize = 200;
@@ -43,7 +43,8 @@ pub(super) struct Outgoing<'a> {
     pub(super) verb: HttpVerb,
     pub(super) url: &'a Url,
     pub(super) headers: &'a [(String, String)],
-    pub(super) credentials: &'a Credentials,
+    /// Headers that sign in.
+    pub(super) credentials: &'a [(String, Secret)],
     pub(super) body: Option<Bytes>,
     /// The header of the answer that names the request.
     pub(super) request_id: Option<&'a str>,
@@ -247,7 +248,7 @@ fn headers(outgoing: &Outgoing<'_>) -> Result<HeaderMap, Failure> {
         let key = HeaderName::from_bytes(name.as_bytes()).map_err(|_| unsendable(name))?;
         map.append(key, HeaderValue::from_str(value).map_err(|_| unsendable(name))?);
     }
-    for (name, value) in outgoing.credentials.headers() {
+    for (name, value) in outgoing.credentials {
         let key = HeaderName::from_bytes(name.as_bytes()).map_err(|_| unsendable(name))?;
         let mut value = HeaderValue::from_str(value.expose()).map_err(|_| unsendable(name))?;
         value.set_sensitive(true);

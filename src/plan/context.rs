@@ -15,7 +15,7 @@ use super::progress::Progress;
 use super::scan::answers::Answers;
 use super::warnings::Warnings;
 use crate::error::{Error, Kind, Result};
-use crate::http::{Budget, Client, Credentials, Exchange, Notices};
+use crate::http::{Budget, Client, Credentials, Exchange, Keyring, Notices};
 use crate::registry::{Parameter, Registry, Resource};
 use crate::secret::{MASK, Redactor};
 
@@ -49,7 +49,9 @@ pub struct StatementContext {
     pub statement: u64,
     /// Values for parameters that the statement does not give.
     pub defaults: Defaults,
-    /// Environment variables: credentials and base URLs.
+    /// Where credentials are found.
+    pub keyring: Keyring,
+    /// Environment variables: base URLs, and what documents name.
     pub variables: Arc<HashMap<String, String>>,
     /// What to tell the user besides the rows.
     pub warnings: Warnings,
@@ -111,7 +113,7 @@ impl StatementContext {
             return Ok(exchange.clone());
         }
         let access = self.registry.provider(provider)?.access.clone();
-        let credentials = Credentials::find(&access, &self.variables, &self.redactor)?;
+        let credentials = Credentials::find(&access, &self.keyring, &self.redactor)?;
         let exchange = Arc::new(Exchange {
             access: Arc::new(access),
             credentials,

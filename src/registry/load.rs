@@ -7,18 +7,12 @@ use serde_json::Value;
 
 use super::document::Document;
 use super::model::{
-    Access, AuthScheme, Column, ErrorHint, ErrorShape, HttpVerb, JsonPath, Kind, Location, Method, PagingStyle,
-    Parameter, Provider, RateWindow, Resource, Service, ServiceEntry, Shape, Verbs,
+    Column, HttpVerb, JsonPath, Kind, Location, Method, PagingStyle, Parameter, Provider, Resource, Service,
+    ServiceEntry, Shape, Verbs,
 };
-use super::weir_keys::{self, AuthKeys, DerivedKeys, ProviderKeys, ResourceKeys};
-use super::{method, schema};
+use super::weir_keys::{self, DerivedKeys, ResourceKeys};
+use super::{access, method, schema};
 use crate::error::{Error, Result, nearest};
-
-/// Requests at the same time where the document says nothing.
-const DEFAULT_CONCURRENT: usize = 8;
-
-/// The header that most APIs name a request by.
-const DEFAULT_REQUEST_ID: &str = "x-request-id";
 
 /// A provider, and the reference each of its services gives to its document, in the same order.
 pub fn provider(document: &Document) -> Result<(Provider, Vec<String>)> {
@@ -46,55 +40,9 @@ pub fn provider(document: &Document) -> Result<(Provider, Vec<String>)> {
         });
     }
     let title = Some(text(root, "title")).filter(|t| !t.is_empty()).unwrap_or_else(|| name.clone());
-    let access = access(document)?;
+    let access = access::access(document)?;
     let description = schema::description(root);
     Ok((Provider { name, version: text(root, "version"), title, description, services, access }, references))
-}
-
-fn access(document: &Document) -> Result<Access> {
-    let keys: ProviderKeys = weir_keys::read(&document.root, &document.file)?;
-    let schemes: Vec<AuthScheme> = keys
-        .auth
-        .into_iter()
-        .map(|scheme| match scheme {
-            AuthKeys::Bearer(from) => AuthScheme::Bearer(from.env),
-            AuthKeys::Headers(headers) => AuthScheme::Headers(headers.into_iter().map(|(h, f)| (h, f.env)).collect()),
-        })
-        .collect();
-    let path = |text: &str| method::path(text, &format!("{}: x-weir", document.file));
-    let mut errors = Vec::new();
-    for shape in keys.errors {
-        errors.push(ErrorShape { at: path(&shape.at)?, code: shape.code, message: shape.message });
-    }
-    Ok(Access {
-        base_url_variable: keys.base_url.map(|b| b.env),
-        schemes: if schemes.is_empty() { stackql_auth(document) } else { schemes },
-        credentials_help: keys.credentials_help,
-        concurrent: keys.limits.concurrent.unwrap_or(DEFAULT_CONCURRENT).max(1),
-        windows: keys
-            .limits
-            .windows
-            .into_iter()
-            .map(|w| RateWindow { requests: w.requests.max(1), seconds: w.seconds.max(1) })
-            .collect(),
-        success: keys.success.as_deref().map(path).transpose()?,
-        errors,
-        hints: keys.hints.into_iter().map(|h| ErrorHint { status: h.status, code: h.code, hint: h.hint }).collect(),
-        request_id: Some(method::header(
-            keys.request_id.unwrap_or_else(|| DEFAULT_REQUEST_ID.to_owned()),
-            &format!("{}: x-weir.request_id", document.file),
-        )?),
-    })
-}
-
-/// StackQL's `config.auth`, in the form that needs no more than one variable.
-fn stackql_auth(document: &Document) -> Vec<AuthScheme> {
-    let auth = document.root.pointer("/config/auth");
-    let text = |key: &str| auth.and_then(|a| a.get(key)).and_then(Value::as_str);
-    match (text("type"), text("credentialsenvvar")) {
-        (Some("bearer"), Some(variable)) => vec![AuthScheme::Bearer(variable.to_owned())],
-        _ => Vec::new(),
-    }
 }
 
 /// A service. Parts that cannot be used are listed in [`Service::problems`].

@@ -1,6 +1,7 @@
 //! Floor 0: what exists. Documents in, validated model out.
 //! Knows no HTTP, no Arrow, no SQL; imports only the ground.
 
+mod access;
 mod choose;
 mod document;
 mod fit;
@@ -8,12 +9,14 @@ mod load;
 mod method;
 mod model;
 mod schema;
+mod sign_in;
 mod source;
 mod weir_keys;
 
 pub use choose::{Choice, Supply, check_given, choose, required, taken, takes};
 pub use fit::{Fitted, fit};
 pub use model::*;
+pub use sign_in::by_provider;
 pub use source::Registry;
 
 /// The SQL name of a wire name: `deleteRecordingAfterDays` becomes `delete_recording_after_days`.

@@ -10,7 +10,7 @@ use include_dir::{Dir, include_dir};
 
 use super::document::Document;
 use super::load;
-use super::model::{Provider, Resource, Service};
+use super::model::{AuthScheme, Provider, Resource, Service};
 use crate::error::{Error, Result, nearest};
 
 static EMBEDDED: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/registry");
@@ -211,6 +211,21 @@ impl Registry {
             let problems: Vec<String> = self.problems().into_iter().filter(|problem| problem.contains(name)).collect();
             unknown("provider", name, names, "SHOW PROVIDERS", &problems)
         })
+    }
+
+    /// From now on the provider is signed in to by `scheme` alone, whatever its document says.
+    ///
+    /// # Errors
+    /// When the provider is not known.
+    pub fn sign_in(&mut self, provider: &str, scheme: &AuthScheme) -> Result<()> {
+        self.provider(provider)?;
+        let entries = self.read.get_mut().into_iter().flatten();
+        for entry in entries.filter(|e| e.provider.name == provider) {
+            let access = &mut Arc::make_mut(&mut entry.provider).access;
+            access.schemes = vec![scheme.clone()];
+            access.credentials_help = None;
+        }
+        Ok(())
     }
 
     /// Whether a provider has that name. Never an error.

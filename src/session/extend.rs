@@ -7,13 +7,12 @@ use std::sync::{Arc, Mutex};
 use datafusion::catalog::CatalogProvider;
 use datafusion::execution::session_state::SessionStateBuilder;
 
-use super::SessionOptions;
+use super::{SessionOptions, keyring};
 use crate::error::Result;
 use crate::http::{Budget, Client, ClientOptions};
 use crate::plan::{
     Answers, BindRule, Catalogs, Defaults, PlanOptions, Progress, StatementContext, Warnings, physical_rules, unwrap,
 };
-use crate::registry::Registry;
 use crate::secret::Redactor;
 
 /// Adds providers as catalogs, weir's rules, and the JSON functions to `builder`. Its catalogs and settings stay; its
@@ -21,9 +20,9 @@ use crate::secret::Redactor;
 /// ([`Settings::max_requests`](super::Settings)) is the whole session's, as DataFusion does not tell statements apart.
 ///
 /// # Errors
-/// When a registry folder does not exist.
+/// When a registry folder does not exist, or `auth` is not understood.
 pub fn extend(mut builder: SessionStateBuilder, options: SessionOptions) -> Result<SessionStateBuilder> {
-    let registry = Arc::new(Registry::open(&options.registries)?);
+    let registry = Arc::new(keyring::registry(&options.registries, options.auth.as_ref())?);
     let variables = Arc::new(options.variables);
     let settings = options.settings;
     let client = Client::new(ClientOptions { policy: settings.policy(), ..ClientOptions::default() });
@@ -32,6 +31,7 @@ pub fn extend(mut builder: SessionStateBuilder, options: SessionOptions) -> Resu
         client,
         statement: 0,
         defaults: Defaults { set: settings.defaults.clone(), variables: variables.clone() },
+        keyring: keyring::keyring(&variables),
         variables,
         warnings: Warnings::default(),
         redactor: Redactor::default(),

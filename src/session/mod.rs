@@ -6,6 +6,7 @@ mod copied;
 mod engine;
 mod explain;
 mod extend;
+mod keyring;
 mod last;
 mod memory;
 mod outline;
@@ -26,6 +27,7 @@ use sqlparser::ast::Ident;
 
 pub use answer::{Answer, Rows, Summary};
 pub use extend::extend;
+pub use keyring::Auth;
 pub use last::{Kept, LAST};
 pub use memory::MemoryLimit;
 pub use outline::{Column, Outline, Routine, Table};
@@ -34,7 +36,7 @@ use writes::Shelf;
 pub use writes::{Confirm, Proposal, Resume};
 
 use crate::error::{Error, Result};
-use crate::http::{Budget, Client, ClientOptions, Halt, Halts, RequestLog};
+use crate::http::{Budget, Client, ClientOptions, Halt, Halts, Keyring, RequestLog};
 pub use crate::http::{Notices, Record};
 use crate::plan::{Answers, Defaults, Names, Progress, StatementContext, Warnings};
 pub use crate::plan::{Ended, Outcome, Reached};
@@ -49,6 +51,8 @@ pub struct SessionOptions {
     pub registries: Vec<PathBuf>,
     /// Environment variables: credentials, base URLs and defaults that documents name.
     pub variables: HashMap<String, String>,
+    /// How to sign in to some providers, whatever their documents say.
+    pub auth: Option<Auth>,
     /// Settings at the start.
     pub settings: Settings,
     /// Told at once, while a statement runs ("rate limited, waiting 30 s").
@@ -72,6 +76,7 @@ impl Default for SessionOptions {
         SessionOptions {
             registries: Vec::new(),
             variables: HashMap::new(),
+            auth: None,
             settings: Settings::default(),
             notices: Notices::ignored(),
             confirm: None,
@@ -89,6 +94,7 @@ pub struct Session {
     engine: Engine,
     state: Arc<State>,
     variables: Arc<HashMap<String, String>>,
+    keyring: Keyring,
     redactor: Redactor,
     notices: Notices,
     statements: AtomicU64,
@@ -123,12 +129,13 @@ impl fmt::Debug for Session {
 }
 
 impl Session {
-    /// A session. Reads no document and opens no connection yet.
+    /// A session. Opens no connection yet, and reads no document unless [`SessionOptions::auth`] names providers.
     ///
     /// # Errors
-    /// When a registry folder does not exist.
+    /// When a registry folder does not exist, or `auth` is not understood.
     pub fn new(options: SessionOptions) -> Result<Session> {
-        let registry = Arc::new(Registry::open(&options.registries)?);
+        let registry = Arc::new(keyring::registry(&options.registries, options.auth.as_ref())?);
+        let variables = Arc::new(options.variables);
         let client = Client::new(ClientOptions { policy: options.settings.policy(), ..ClientOptions::default() });
         let sealed = options.settings.read_only;
         let state = Arc::new(State {
@@ -144,7 +151,8 @@ impl Session {
             registry,
             client,
             state,
-            variables: Arc::new(options.variables),
+            keyring: keyring::keyring(&variables),
+            variables,
             redactor,
             notices: options.notices,
             statements: AtomicU64::new(0),
@@ -201,6 +209,7 @@ impl Session {
             client: self.client.clone().with_policy(settings.policy()),
             statement,
             defaults: Defaults { set: settings.defaults.clone(), variables: self.variables.clone() },
+            keyring: self.keyring.clone(),
             variables: self.variables.clone(),
             warnings: Warnings::default(),
             redactor: self.redactor.clone(),

@@ -122,15 +122,14 @@ impl Outline {
     /// them. Empty when at least one provider can be used.
     #[must_use]
     pub fn without_credentials(&self) -> Vec<(String, String, Option<String>)> {
-        let set = |name: &String| self.variables.get(name).is_some_and(|value| !value.is_empty());
-        let usable = |scheme: &AuthScheme| variables_of(scheme).into_iter().all(set);
+        let usable = |scheme: &AuthScheme| scheme.is_set(|name| self.variables.get(name).map(String::as_str));
         let mut lacking = Vec::new();
         for provider in self.registry.providers() {
             let access = &provider.access;
             if access.schemes.is_empty() || access.schemes.iter().any(usable) {
                 return Vec::new();
             }
-            let ways: Vec<String> = access.schemes.iter().map(|s| join(&variables_of(s), " and ")).collect();
+            let ways: Vec<String> = access.schemes.iter().map(|s| s.variables().join(" and ")).collect();
             lacking.push((provider.name.clone(), ways.join(", or "), access.credentials_help.clone()));
         }
         lacking
@@ -206,15 +205,4 @@ fn column(column: &Documented) -> Column {
         hidden: column.hidden,
         ..Column::default()
     }
-}
-
-fn variables_of(scheme: &AuthScheme) -> Vec<&String> {
-    match scheme {
-        AuthScheme::Bearer(variable) => vec![variable],
-        AuthScheme::Headers(pairs) => pairs.iter().map(|(_, variable)| variable).collect(),
-    }
-}
-
-fn join(names: &[&String], by: &str) -> String {
-    names.iter().map(|n| n.as_str()).collect::<Vec<_>>().join(by)
 }

@@ -8,7 +8,7 @@ use sqlparser::ast::Ident;
 
 use super::{Answer, Rows, Run, Session};
 use crate::error::{Error, Kind, Result, nearest};
-use crate::registry::{Choice, Kind as ValueKind, Method, Resource, Verb, required, taken, takes};
+use crate::registry::{Choice, CredentialSource, Kind as ValueKind, Method, Resource, Verb, required, taken, takes};
 use crate::sql::{Describe, Described, Show, What};
 
 impl Session {
@@ -158,16 +158,13 @@ impl Session {
     /// Who signs in, by what; never with what.
     fn auth(&self, run: &Run, provider: Option<&Ident>) -> Result<Answer> {
         let provider = self.registry.provider(&self.provider_of(provider)?)?;
-        let is_set = |name: &String| self.variables.get(name).is_some_and(|v| !v.trim().is_empty());
-        let found = provider.access.schemes.iter().find_map(|scheme| match scheme {
-            crate::registry::AuthScheme::Bearer(variable) => {
-                is_set(variable).then(|| ("bearer".to_owned(), variable.clone()))
-            }
-            crate::registry::AuthScheme::Headers(headers) => headers.iter().all(|(_, v)| is_set(v)).then(|| {
-                ("headers".to_owned(), headers.iter().map(|(_, v)| v.as_str()).collect::<Vec<_>>().join(", "))
-            }),
+        let value = |name: &str| self.variables.get(name).map(String::as_str);
+        let found = provider.access.schemes.iter().find(|scheme| scheme.is_set(value)).map(|scheme| {
+            let sources: Vec<String> = scheme.sources().into_iter().map(CredentialSource::label).collect();
+            (scheme.kind.clone(), sources.join(", "))
         });
         let (kind, source) = found.unzip();
+        let source = source.filter(|source| !source.is_empty());
         Ok(Answer::rows(run, ready(vec![("principal", vec![None]), ("type", vec![kind]), ("source", vec![source])])?))
     }
 

@@ -99,6 +99,10 @@ pub struct Common {
     /// Add a folder of providers; may be given several times
     #[arg(long, value_name = "DIR", global = true)]
     pub registry: Vec<PathBuf>,
+    /// How to sign in, by provider, as a JSON object ('{"provider": {"type": "bearer", "credentialsenvvar": "NAME"}}')
+    /// or @FILE; in place of what the documents say. WEIR_AUTH is the same
+    #[arg(long, value_name = "JSON", global = true)]
+    pub auth: Option<String>,
     /// Say after each statement what it cost
     #[arg(long, global = true)]
     pub timing: bool,

@@ -18,8 +18,8 @@ use super::{outcomes, resume};
 use crate::error::{Error, Kind, Result};
 use crate::output::{Options, Target};
 use crate::sandbox::{self, Sandbox};
-use crate::secret::Redactor;
-use crate::session::{Confirm, Notices, Proposal, Session, SessionOptions};
+use crate::secret::{Redactor, Secret};
+use crate::session::{Auth, Confirm, Notices, Proposal, Session, SessionOptions};
 
 /// Who answers under `--sandbox`; `weir sandbox` says more of it.
 const SIMULATED: &str = "answered by the sandbox, a simulation inside this program; nothing real is read or changed";
@@ -104,8 +104,24 @@ pub(super) async fn open(
     // The sandbox inside the program ends with it: what a run began there cannot be gone on with.
     let state = if common.sandbox { around.named_state.clone() } else { around.state.clone() };
     let registries = common.registry.clone();
-    let options = SessionOptions { registries, variables, settings, notices, confirm, observer, state };
+    let auth = auth(common, around)?;
+    let options = SessionOptions { registries, variables, auth, settings, notices, confirm, observer, state };
     Ok((Session::new(options)?, sandbox))
+}
+
+/// How to sign in, where the command line or the environment says it. The simulation keeps its own way unless it is
+/// asked otherwise: real credentials have no business there.
+fn auth(common: &Common, around: &Surroundings) -> Result<Option<Auth>> {
+    let inherited = around.variables.get("WEIR_AUTH").filter(|text| !common.sandbox && !text.trim().is_empty());
+    let (from, text) = match (&common.auth, inherited) {
+        (Some(text), _) => ("--auth", text),
+        (None, Some(text)) => ("WEIR_AUTH", text),
+        (None, None) => return Ok(None),
+    };
+    Ok(Some(match text.strip_prefix('@') {
+        None => Auth { from: from.to_owned(), json: Secret::new(text) },
+        Some(path) => Auth { from: format!("{from} @{path}"), json: Secret::new(read(Path::new(path))?) },
+    }))
 }
 
 /// Notices go to standard error at once.

@@ -25,14 +25,15 @@ const FLOORS: [(&str, &[&str]); 13] = [
 ];
 
 /// A crate, and the paths (beginnings) that may name it.
-const CRATES: [(&str, &[&str]); 7] = [
+const CRATES: [(&str, &[&str]); 8] = [
     ("reqwest", &["http/transport.rs"]),
     ("rustyline", &["shell/"]),
     ("clap", &["shell/"]),
     ("axum", &["sandbox/"]),
     ("datafusion", &["sql/", "plan/", "session/"]),
     ("rusqlite", &["journal/"]),
-    ("ring", &["journal/seal.rs", "http/transport.rs"]),
+    ("ring", &["journal/seal.rs", "http/transport.rs", "http/auth/jwt.rs"]),
+    ("aws_sigv4", &["http/auth/aws.rs"]),
 ];
 
 /// Words of one provider, which only the sandbox may know.

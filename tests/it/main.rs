@@ -10,6 +10,7 @@
 )]
 
 mod answers; // answers of every size and damage
+mod auth; // signing in, every way
 mod bodies; // what a write sends, and what it refuses to send
 mod child; // the program as a child process
 mod cursors; // lists by cursor and by link that break

@@ -1,6 +1,7 @@
 //! A provider: one API, how it is reached, and the services that it lists.
 //! Plain data; knows no document format, no HTTP, no Arrow, no SQL.
 
+use super::auth::AuthScheme;
 use super::value::JsonPath;
 
 /// A provider: one API with one way of signing in, and a list of services.
@@ -58,15 +59,6 @@ pub struct Access {
     pub hints: Vec<ErrorHint>,
     /// Header of an answer whose value names the request to the API's support.
     pub request_id: Option<String>,
-}
-
-/// One way to sign in. The strings are names of environment variables, never secrets.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AuthScheme {
-    /// `Authorization: Bearer <value>`
-    Bearer(String),
-    /// One header a pair: (header name, variable)
-    Headers(Vec<(String, String)>),
 }
 
 /// A documented rate limit.

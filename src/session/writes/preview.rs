@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::Write;
 use super::arguments::Planned;
 use crate::error::{Result, counted};
-use crate::http::sign_in_placeholders;
+use crate::http::{Placeholders, placeholders};
 use crate::session::settings::DryRun;
 use crate::session::{Answer, Run};
 
@@ -16,13 +16,13 @@ const LISTED: usize = 20;
 
 /// The requests that `write` would send.
 pub(super) fn preview(run: &Run, write: &Write, form: DryRun) -> Result<Answer> {
-    let headers = headers(run, write)?;
+    let sign_in = sign_in(run, write)?;
     let mut lines = Vec::with_capacity(write.calls.len());
     for (row, planned) in write.calls.iter().enumerate() {
         let line = match form {
             DryRun::Text => text(planned),
-            DryRun::Curl => curl(planned, &headers),
-            DryRun::Json => json(planned, &headers, row + 1).to_string(),
+            DryRun::Curl => curl(planned, &sign_in),
+            DryRun::Json => json(planned, &sign_in, row + 1).to_string(),
         };
         lines.push(run.context.redactor.clean(&line));
     }
@@ -31,10 +31,10 @@ pub(super) fn preview(run: &Run, write: &Write, form: DryRun) -> Result<Answer> 
     Ok(Answer::lines(run, lines).with_message(message))
 }
 
-/// Headers of the request as one would write them in a shell: no credentials, the variables that hold them.
-fn headers(run: &Run, write: &Write) -> Result<Vec<(String, String)>> {
+/// What signs the request in, as one would write it in a shell: no credentials, the variables that hold them.
+fn sign_in(run: &Run, write: &Write) -> Result<Placeholders> {
     let access = &run.context.registry.provider(&write.resource.provider)?.access;
-    Ok(sign_in_placeholders(access, &run.context.variables))
+    Ok(placeholders(access, &run.context.keyring))
 }
 
 impl Write {
@@ -62,10 +62,10 @@ fn text(planned: &Planned) -> String {
     format!("{} {}{body}", request.verb.as_str(), request.shown_url)
 }
 
-fn curl(planned: &Planned, sign_in: &[(String, String)]) -> String {
+fn curl(planned: &Planned, sign_in: &Placeholders) -> String {
     let request = &planned.request;
     let mut line = format!("curl -X {}", request.verb.as_str());
-    for (name, value) in sign_in {
+    for (name, value) in &sign_in.headers {
         // Double quotes, so that the shell puts the variable's value there.
         let _ = write!(line, " -H \"{name}: {value}\"");
     }
@@ -76,6 +76,11 @@ fn curl(planned: &Planned, sign_in: &[(String, String)]) -> String {
         let _ = write!(line, " --data-raw {}", quoted(body));
     }
     let _ = write!(line, " {}", quoted(&request.shown_url));
+    for (at, (name, value)) in sign_in.query.iter().enumerate() {
+        // Behind the quoted URL and joined to it by the shell.
+        let sign = if at == 0 && !request.shown_url.contains('?') { '?' } else { '&' };
+        let _ = write!(line, "\"{sign}{name}={value}\"");
+    }
     line
 }
 
@@ -84,14 +89,19 @@ fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "'\\''"))
 }
 
-fn json(planned: &Planned, sign_in: &[(String, String)], row: usize) -> Value {
+fn json(planned: &Planned, sign_in: &Placeholders, row: usize) -> Value {
     let request = &planned.request;
-    let headers = sign_in.iter().chain(&request.headers).map(|(n, v)| (n.clone(), Value::from(v.clone())));
+    let headers = sign_in.headers.iter().chain(&request.headers).map(|(n, v)| (n.clone(), Value::from(v.clone())));
     let body = request.shown_body.as_ref().map(|b| serde_json::from_str(b).unwrap_or(Value::String(b.clone())));
+    let query = sign_in.query.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&");
+    let url = match (request.shown_url.as_str(), query.as_str()) {
+        (url, "") => url.to_owned(),
+        (url, query) => format!("{url}{}{query}", if url.contains('?') { '&' } else { '?' }),
+    };
     json!({
         "row": row,
         "method": request.verb.as_str(),
-        "url": request.shown_url,
+        "url": url,
         "headers": headers.collect::<Map<_, _>>(),
         "body": body,
     })
