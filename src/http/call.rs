@@ -257,7 +257,7 @@ mod tests {
     }
 
     fn with_body(http: HttpVerb, media_type: &str, fields: Vec<Field>) -> Method {
-        let body = Body { media_type: media_type.into(), required: false, fields, open: true };
+        let body = Body { media_type: media_type.into(), fields, open: true, ..Body::default() };
         Method { body: Some(body), ..method(http, "/x") }
     }
 

@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::{Budget, Credentials, Exchange, Notices};
-use crate::registry::{Access, Answer, HttpVerb, Location, Method, Parameter, PathPart, Shape};
+use crate::registry::{Access, Answer, HttpVerb, Location, Method, Parameter, PathPart, Shape, Style};
 use crate::secret::Redactor;
 
 /// A request as it came: its head as text, its body.
@@ -134,6 +134,7 @@ pub fn method(http: HttpVerb, path: &str) -> Method {
         settles: None,
         safe_to_retry: false,
         withdrawn: None,
+        query_as_form: false,
         unsupported: None,
     }
 }
@@ -152,6 +153,8 @@ pub fn parameter(wire: &str, location: Location) -> Parameter {
         predicate: None,
         exact: false,
         explode: true,
+        style: Style::Plain,
+        reserved: false,
         hidden: None,
     }
 }

@@ -1,7 +1,7 @@
 //! Which method of a resource serves a statement: a pure function of what the statement supplies.
 //!
 //! Among the verb's methods whose required parameters are all supplied, the one that uses most required ones wins.
-//! A tie is broken by document order for reads, and is an error for writes.
+//! A tie is broken by document order for reads and in StackQL's documents, and is an error for writes in our own.
 
 use std::cmp::Reverse;
 use std::sync::Arc;
@@ -77,7 +77,7 @@ pub fn choose<'a>(resource: &'a Resource, verb: Verb, supply: &Supply<'_>) -> Re
     fitting.sort_by_key(|m| Reverse(weight(m)));
     match fitting.as_slice() {
         [] => Err(nothing_fits(resource, verb, &candidates, supply)),
-        [first, second, ..] if verb != Verb::Select && weight(first) == weight(second) => {
+        [first, second, ..] if verb != Verb::Select && !resource.first_wins && weight(first) == weight(second) => {
             Err(Error::statement(format!(
                 "the methods {} and {} of {} fit this statement equally well",
                 first.name,

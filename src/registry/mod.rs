@@ -2,6 +2,7 @@
 //! Knows no HTTP, no Arrow, no SQL; imports only the ground.
 
 mod choose;
+mod config;
 mod document;
 mod fit;
 mod load;
@@ -9,9 +10,11 @@ mod method;
 mod model;
 mod schema;
 mod source;
+mod verbs;
 mod weir_keys;
 
 pub use choose::{Choice, Supply, check_given, choose, required, taken, takes};
+pub use config::Inherited;
 pub use fit::{Fitted, fit};
 pub use model::*;
 pub use source::Registry;

@@ -364,6 +364,7 @@ fn location(location: Location) -> &'static str {
         Location::Query => "query",
         Location::Header => "header",
         Location::Server => "server",
+        Location::Nowhere => "none",
     }
 }
 

@@ -5,26 +5,36 @@
 mod answer;
 mod body;
 mod parameters;
+mod place;
+mod restates;
 mod told;
 
 use serde_json::Value;
 
+use super::config::Config;
 use super::document::Document;
-use super::model::{HttpVerb, Location, Method, NotFound, Order, PathPart};
+use super::model::{HttpVerb, Method, NotFound, Order, PathPart};
 use super::schema;
-use super::weir_keys::{self, MethodKeys};
+use super::weir_keys::{self, MethodKeys, OrderKeys};
 use crate::error::{Error, Result};
 use answer::read_answer;
 use body::read_body;
 use parameters::{read_parameters, server};
+use place::Place;
 use told::{idempotency, paging, settles};
 
 pub use answer::path;
 pub use told::header;
 
-/// Reads the method `name`. `place` is its path in the document, for errors.
-pub fn read(document: &Document, name: &str, method: &Value, place: &str) -> Result<Method> {
-    let here = format!("{}: {place}", document.file);
+/// Reads the method `name`, and what is odd of it. `config` holds for its resource; `at` is its path in the document, for
+/// errors.
+pub fn read(
+    document: &Document,
+    config: &Config<'_>,
+    (name, method): (&str, &Value),
+    at: &str,
+) -> Result<(Method, Vec<String>)> {
+    let here = format!("{}: {at}", document.file);
     let keys: MethodKeys = weir_keys::read(method, &here)?;
     let reference = method.pointer("/operation/$ref").and_then(Value::as_str);
     let reference = reference.ok_or_else(|| Error::document(format!("{here}: `operation.$ref` is missing")))?;
@@ -33,36 +43,26 @@ pub fn read(document: &Document, name: &str, method: &Value, place: &str) -> Res
         Error::document(format!("{here}: `{reference}` is not a reference to an operation under `#/paths`"))
     })?;
     let item = reference.rsplit_once('/').map(|(item, _)| document.pointer(item)).transpose()?;
-    let (server, mut parameters) = server(document, operation, item, &here)?;
-    parameters.extend(read_parameters(document, operation, item, &here)?);
-    let path = path_parts(&path);
-    for part in &path {
-        if let PathPart::Parameter(wire) = part
-            && !parameters.iter().any(|p| p.wire == *wire && p.location == Location::Path)
-        {
-            return Err(Error::document(format!("{here}: the path's parameter `{wire}` is not declared")));
-        }
-    }
-    Ok(Method {
+    let config = config.below(method);
+    let mut place =
+        Place { document, config, method, operation, item, here: here.clone(), notes: Vec::new(), unsupported: None };
+    let (server, mut parameters) = server(&mut place);
+    let path = path_parts(&if place.drops_double_underscore() { without_selectors(&path) } else { path });
+    parameters.extend(read_parameters(&mut place, &path)?);
+    let body = read_body(&mut place)?;
+    let query_as_form = place.posts_its_query();
+    let method = Method {
         name: name.to_owned(),
         description: operation_text(operation),
-        http,
+        // A form is posted, and a POST is not repeated as a GET is.
+        http: if query_as_form { HttpVerb::Post } else { http },
         server,
         path,
         parameters,
-        body: read_body(document, method, operation, &here)?,
+        body: body.filter(|_| !query_as_form),
         answer: read_answer(document, method, operation, &keys, &here)?,
         paging: keys.paging.map(|p| paging(p, &here)).transpose()?,
-        order: keys
-            .order
-            .into_iter()
-            .map(|o| Order {
-                column: o.column,
-                parameter: o.parameter,
-                ascending: o.ascending,
-                descending: o.descending,
-            })
-            .collect(),
+        order: keys.order.into_iter().map(order).collect(),
         not_found: keys.not_found.map(|n| match n.means {
             weir_keys::NotFoundMeaning::NoRows => NotFound { unless_codes: n.unless_codes },
         }),
@@ -70,8 +70,21 @@ pub fn read(document: &Document, name: &str, method: &Value, place: &str) -> Res
         settles: keys.settles.map(|s| settles(s, &here)).transpose()?,
         safe_to_retry: keys.safe_to_retry,
         withdrawn: keys.withdrawn,
-        unsupported: None,
-    })
+        query_as_form,
+        unsupported: place.unsupported,
+    };
+    Ok((method, place.notes))
+}
+
+fn order(keys: OrderKeys) -> Order {
+    Order { column: keys.column, parameter: keys.parameter, ascending: keys.ascending, descending: keys.descending }
+}
+
+/// A path without the parts of its own query that begin with two underscores.
+fn without_selectors(path: &str) -> String {
+    let Some((path, query)) = path.split_once('?') else { return path.to_owned() };
+    let kept: Vec<&str> = query.split('&').filter(|pair| !pair.starts_with("__")).collect();
+    if kept.is_empty() { path.to_owned() } else { format!("{path}?{}", kept.join("&")) }
 }
 
 /// The description of an operation, or its summary.
@@ -90,6 +103,7 @@ fn path_and_verb(reference: &str) -> Option<(String, HttpVerb)> {
         "put" => HttpVerb::Put,
         "patch" => HttpVerb::Patch,
         "delete" => HttpVerb::Delete,
+        "options" => HttpVerb::Options,
         _ => return None,
     };
     Some((path.replace("~1", "/").replace("~0", "~"), verb))
@@ -132,5 +146,17 @@ mod tests {
         assert_eq!(path_and_verb("#/paths/~1a~1{b}/post"), Some(("/a/{b}".to_owned(), HttpVerb::Post)));
         assert_eq!(path_and_verb("#/paths/~1a/trace"), None);
         assert_eq!(path_and_verb("#/components/a/get"), None);
+        assert_eq!(path_and_verb("#/paths/~1a/options"), Some(("/a".to_owned(), HttpVerb::Options)));
+    }
+
+    #[test]
+    fn selectors_leave_the_path_and_the_rest_of_its_query_stays() {
+        for (path, kept) in [
+            ("/a", "/a"),
+            ("/a?__type=x", "/a"),
+            ("/?Action=List&__Bucket&Version=1&__detail=true", "/?Action=List&Version=1"),
+        ] {
+            assert_eq!(without_selectors(path), kept);
+        }
     }
 }
