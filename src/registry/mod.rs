@@ -13,7 +13,7 @@ mod source;
 mod verbs;
 mod weir_keys;
 
-pub use choose::{Choice, Supply, check_given, choose, required, taken, takes};
+pub use choose::{Choice, Inside, Supply, check_given, choose, required, taken, takes};
 pub use config::Inherited;
 pub use fit::{Fitted, fit};
 pub use model::*;
