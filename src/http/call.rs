@@ -202,8 +202,8 @@ fn headers(call: &Call) -> Result<Vec<(String, String)>> {
     for parameter in call.method.parameters.iter().filter(|p| p.location == Location::Header) {
         let Some(value) = value_of(call, parameter).filter(|v| !v.is_null()) else { continue };
         let text = match &value {
-            value if parameter.style == Style::Json => value.to_string(),
-            Value::Object(map) if parameter.explode => {
+            value if parameter.manner.style == Style::Json => value.to_string(),
+            Value::Object(map) if parameter.manner.explode => {
                 map.iter().map(|(key, value)| format!("{key}={}", scalar(value))).collect::<Vec<_>>().join(",")
             }
             other => parts(other).join(","),
@@ -331,7 +331,7 @@ mod tests {
     fn the_query_keeps_document_order_and_arrays_are_exploded_or_joined() {
         let mut list = method(HttpVerb::Get, "/x");
         list.parameters = ["a", "b", "c"].map(|wire| parameter(wire, Location::Query)).to_vec();
-        list.parameters[2].explode = false;
+        list.parameters[2].manner.explode = false;
         let arguments = [("c", json!(["1,2", "3"])), ("b", json!(["x y", "z&"])), ("a", json!(false))];
         assert_eq!(url(list.clone(), &arguments), "https://api.example/v1/x?a=false&b=x%20y&b=z%26&c=1%2C2,3");
         assert_eq!(url(list, &[("a", Value::Null)]), "https://api.example/v1/x");

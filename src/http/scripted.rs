@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::{Budget, Credentials, Exchange, Notices};
-use crate::registry::{Access, Answer, HttpVerb, Location, Method, Parameter, PathPart, Shape, Style};
+use crate::registry::{Access, Answer, HttpVerb, Location, Manner, Method, Parameter, PathPart, Shape};
 use crate::secret::Redactor;
 
 /// A request as it came: its head as text, its body.
@@ -152,9 +152,7 @@ pub fn parameter(wire: &str, location: Location) -> Parameter {
         constant: None,
         predicate: None,
         exact: false,
-        explode: true,
-        style: Style::Plain,
-        reserved: false,
+        manner: Manner { explode: true, ..Manner::default() },
         hidden: None,
     }
 }

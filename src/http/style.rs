@@ -4,7 +4,7 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
-use crate::registry::{Parameter, Style};
+use crate::registry::{Manner, Style};
 
 /// All but RFC 3986's unreserved characters.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -48,24 +48,21 @@ pub(super) fn parts(value: &Value) -> Vec<String> {
 }
 
 /// The pairs of a query that `value` becomes, names as they are and values encoded.
-pub(super) fn pairs(parameter: &Parameter, value: &Value) -> Vec<(String, String)> {
-    let wire = &parameter.wire;
-    let encoded = |text: &str| match parameter.reserved {
-        true => utf8_percent_encode(text, UNSAFE).to_string(),
-        false => encode(text),
-    };
-    let one = |text: String| vec![(wire.clone(), text)];
+pub(super) fn pairs(wire: &str, manner: Manner, value: &Value) -> Vec<(String, String)> {
+    let encoded =
+        |text: &str| if manner.reserved { utf8_percent_encode(text, UNSAFE).to_string() } else { encode(text) };
+    let one = |text: String| vec![(wire.to_owned(), text)];
     let joined = |mark: &str| one(parts(value).iter().map(|part| encoded(part)).collect::<Vec<_>>().join(mark));
-    match (parameter.style, value) {
+    match (manner.style, value) {
         (Style::Json, value) => one(encoded(&value.to_string())),
         (Style::Deep, Value::Object(_)) => flattened(wire, value, &|name, key| format!("{name}[{key}]"), &encoded),
         (Style::Dotted, Value::Object(_) | Value::Array(_)) => {
             flattened(wire, value, &|name, key| format!("{name}.{key}"), &encoded)
         }
-        (_, Value::Array(items)) if parameter.explode => {
-            items.iter().map(|item| (wire.clone(), encoded(&scalar(item)))).collect()
+        (_, Value::Array(items)) if manner.explode => {
+            items.iter().map(|item| (wire.to_owned(), encoded(&scalar(item)))).collect()
         }
-        (Style::Plain, Value::Object(map)) if parameter.explode => {
+        (Style::Plain, Value::Object(map)) if manner.explode => {
             map.iter().map(|(key, value)| (key.clone(), encoded(&scalar(value)))).collect()
         }
         (Style::Space, Value::Array(_) | Value::Object(_)) => joined("%20"),
@@ -111,12 +108,13 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::http::scripted::parameter;
-    use crate::registry::Location;
 
     fn query(style: Style, explode: bool, value: &Value) -> String {
-        let parameter = Parameter { style, explode, ..parameter("x", Location::Query) };
-        pairs(&parameter, value).iter().map(|(n, v)| format!("{n}={v}")).collect::<Vec<_>>().join("&")
+        pairs("x", Manner { style, explode, reserved: false }, value)
+            .iter()
+            .map(|(n, v)| format!("{n}={v}"))
+            .collect::<Vec<_>>()
+            .join("&")
     }
 
     #[test]
@@ -149,8 +147,7 @@ mod tests {
 
     #[test]
     fn reserved_characters_stand_as_they_are_but_for_those_that_end_the_value() {
-        let parameter = Parameter { reserved: true, ..parameter("x", Location::Query) };
-        let sent = pairs(&parameter, &json!("a/b:c?d&e=f#g+h i%[j]"));
+        let sent = pairs("x", Manner { reserved: true, ..Manner::default() }, &json!("a/b:c?d&e=f#g+h i%[j]"));
         assert_eq!(sent, [("x".to_owned(), "a/b:c?d%26e%3Df%23g%2Bh%20i%25%5Bj%5D".to_owned())]);
     }
 }

@@ -123,7 +123,7 @@ fn path_value(call: &Call, wire: &str, masked: bool) -> Result<String> {
     if masked && parameter.is_some_and(|p| p.shape.secret) {
         return Ok(MASK.to_owned());
     }
-    if let (Value::Object(map), Some(true)) = (&value, parameter.map(|p| p.explode)) {
+    if let (Value::Object(map), Some(true)) = (&value, parameter.map(|p| p.manner.explode)) {
         let pairs = map.iter().map(|(key, value)| format!("{}={}", encode(key), encode(&scalar(value))));
         return Ok(pairs.collect::<Vec<_>>().join(","));
     }
@@ -159,7 +159,7 @@ fn query(call: &Call, masked: bool) -> Vec<(String, String)> {
             query.push((parameter.wire.clone(), MASK.to_owned()));
             continue;
         }
-        query.extend(pairs(parameter, &value));
+        query.extend(pairs(&parameter.wire, parameter.manner, &value));
     }
     let documented =
         |name: &str| call.method.parameters.iter().any(|p| p.location == Location::Query && p.wire == name);

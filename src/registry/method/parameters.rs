@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::place::Place;
 use crate::error::{Error, Result};
-use crate::registry::model::{Comparison, Location, Parameter, PathPart, Predicate, Shape, Style};
+use crate::registry::model::{Comparison, Location, Manner, Parameter, PathPart, Predicate, Shape, Style};
 use crate::registry::weir_keys::{self, ParameterKeys};
 use crate::registry::{schema, sql_name};
 
@@ -54,9 +54,7 @@ fn server_variable(url: &str, wire: &str, variable: &Value) -> Parameter {
         predicate: None,
         exact: true,
         hidden: None,
-        style: Style::Plain,
-        explode: false,
-        reserved: false,
+        manner: Manner::default(),
     }
 }
 
@@ -144,6 +142,13 @@ fn parameter(place: &mut Place<'_>, value: &Value) -> Result<Option<Parameter>> 
         Some((media, _)) if media.contains("json") => Style::Json,
         _ => style(place, (wire, location), text("style").unwrap_or_default()),
     };
+    // OpenAPI: `form`, the default style of a query, explodes unless told otherwise; `simple`, of path and header, does
+    // not.
+    let explode = match (value.get("explode").and_then(Value::as_bool), location) {
+        (Some(explode), _) => explode,
+        (None, Location::Query) => style == Style::Plain,
+        (None, _) => false,
+    };
     let unsent = wire.starts_with("__") && place.drops_double_underscore();
     Ok(Some(Parameter {
         name: keys.name.or_else(|| text("x-stackQL-alias").map(str::to_owned)).unwrap_or_else(|| sql_name(wire)),
@@ -157,15 +162,7 @@ fn parameter(place: &mut Place<'_>, value: &Value) -> Result<Option<Parameter>> 
         predicate,
         exact: keys.exact,
         hidden: keys.hidden,
-        style,
-        // OpenAPI: `form`, the default style of a query, explodes unless told otherwise; `simple`, of path and header,
-        // does not.
-        explode: match (value.get("explode").and_then(Value::as_bool), location) {
-            (Some(explode), _) => explode,
-            (None, Location::Query) => style == Style::Plain,
-            (None, _) => false,
-        },
-        reserved: flag("allowReserved"),
+        manner: Manner { style, explode, reserved: flag("allowReserved") },
     }))
 }
 

@@ -147,7 +147,14 @@ pub struct Parameter {
     pub exact: bool,
     /// Whether `SELECT *` leaves it out, where the document says; optional ones are left out by default.
     pub hidden: Option<bool>,
-    /// How arrays and objects are written.
+    /// How its value is written.
+    pub manner: Manner,
+}
+
+/// How a value is written into a URL or header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Manner {
+    /// What stands between the parts of arrays and objects.
     pub style: Style,
     /// Arrays are sent as `a=1&a=2` (true) or `a=1,2` (false), objects as `k=v` or `a=k,v`.
     pub explode: bool,
