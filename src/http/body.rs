@@ -1,61 +1,90 @@
-//! The body of a request: rendered by its media type, and once more with its secrets masked.
-//! Must not know URLs, headers or the network.
+//! The body of a request: its fields laid out as the document says, and once more with its secrets masked. How a media
+//! type is written is `written`'s. Must not know URLs, headers or the network.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::target::{encode, scalar};
+use super::written::{is_json, media_type, render};
 use crate::error::{Error, Result};
 use crate::registry::{Body, Field, HttpVerb, Method};
 use crate::secret::{MASK, Secret};
 
-/// The body, and its masked text. A documented JSON body that nobody filled is sent as `{}` by POST, PUT and PATCH:
-/// several APIs refuse such a request without one.
-pub(super) fn body(method: &Method, given: Option<&Value>) -> Result<(Option<Vec<u8>>, Option<String>)> {
+/// A body as it is sent, as it is shown, and what it is called.
+pub(super) struct Written {
+    pub bytes: Vec<u8>,
+    pub shown: String,
+    pub media_type: String,
+}
+
+/// The body, if there is one. A documented JSON body that nobody filled is sent as `{}` by POST, PUT and PATCH: several
+/// APIs refuse such a request without one.
+pub(super) fn written(method: &Method, given: Option<&Value>) -> Result<Option<Written>> {
     let Some(described) = &method.body else {
         return match given {
             Some(_) => Err(Error::statement(format!("method {} takes no body", method.name))),
-            None => Ok((None, None)),
+            None => Ok(None),
         };
     };
-    let json = is_json(media_type(described));
+    let media_type = media_type(described).to_owned();
+    let json = is_json(&media_type);
     let writes = matches!(method.http, HttpVerb::Post | HttpVerb::Put | HttpVerb::Patch);
-    let value = match given {
-        Some(value) => value.clone(),
-        None if json && writes => Value::Object(serde_json::Map::new()),
-        None if described.required => {
+    if given.is_none()
+        && let Some(default) = &described.default
+    {
+        return Ok(Some(Written { bytes: default.clone().into_bytes(), shown: default.clone(), media_type }));
+    }
+    let value = match (given, &described.base) {
+        (Some(value), _) => value.clone(),
+        (None, Some(base)) => Value::Object(base.clone()),
+        (None, None) if json && writes => Value::Object(Map::new()),
+        (None, None) if described.required => {
             return Err(Error::statement(format!("method {} needs a body, and has none", method.name)));
         }
-        None => return Ok((None, None)),
+        (None, None) => return Ok(None),
     };
-    let text = rendered(described, &value)?;
-    let shown = rendered(described, &masked(&described.fields, &value))?;
-    Ok((Some(text.into_bytes()), Some(shown)))
-}
-
-pub(super) fn media_type(body: &Body) -> &str {
-    if body.media_type.is_empty() { "application/json" } else { &body.media_type }
-}
-
-/// Whether it is JSON: `application/json`, `application/scim+json; charset=utf-8` ...
-pub(super) fn is_json(media_type: &str) -> bool {
-    let bare = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    bare == "application/json" || bare == "text/json" || bare.ends_with("+json")
-}
-
-fn rendered(described: &Body, value: &Value) -> Result<String> {
-    let media = media_type(described);
-    let bare = media.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    match (bare.as_str(), value) {
-        _ if is_json(media) => Ok(value.to_string()),
-        ("application/x-www-form-urlencoded", Value::Object(fields)) => Ok(fields
-            .iter()
-            .filter(|(_, v)| !v.is_null())
-            .map(|(name, v)| format!("{}={}", encode(name), encode(&scalar(v))))
-            .collect::<Vec<_>>()
-            .join("&")),
-        (text, Value::String(content)) if text.starts_with("text/") => Ok(content.clone()),
-        _ => Err(Error::statement(format!("weir cannot write a body of type {media}"))),
+    if given.is_none() {
+        let (text, media_type) = render(described, &value)?;
+        return Ok(Some(Written { bytes: text.clone().into_bytes(), shown: text, media_type }));
     }
+    let shown = masked(&described.fields, &value);
+    let (text, media_type) = render(described, &laid_out(described, value)?)?;
+    let (shown, _) = render(described, &laid_out(described, shown)?)?;
+    Ok(Some(Written { bytes: text.into_bytes(), shown, media_type }))
+}
+
+/// The fields where they belong: the one that is the whole, or within their place, over what the document lays below.
+fn laid_out(described: &Body, value: Value) -> Result<Value> {
+    let value = match value {
+        Value::Object(mut map) if described.whole && described.fields.iter().all(|f| map.contains_key(&f.wire)) => {
+            described.fields.first().and_then(|f| map.remove(&f.wire)).unwrap_or_default()
+        }
+        value => value,
+    };
+    let value = match &described.nest {
+        Some(nest) => {
+            let inner = if nest.text { Value::String(value.to_string()) } else { value };
+            nest.path.iter().rev().fold(inner, |inner, key| Value::Object(Map::from_iter([(key.clone(), inner)])))
+        }
+        None => value,
+    };
+    let value = match (&described.base, value) {
+        (Some(base), Value::Object(map)) => {
+            let mut merged = base.clone();
+            merged.extend(map);
+            Value::Object(merged)
+        }
+        (_, value) => value,
+    };
+    match &described.template {
+        None => Ok(value),
+        Some(template) => templated(template, &value),
+    }
+}
+
+/// What a template makes of the fields.
+fn templated(_template: &str, _value: &Value) -> Result<Value> {
+    Err(Error::statement(
+        "its body is made by a template that says more than the fields do, and weir executes none yet",
+    ))
 }
 
 fn masked(fields: &[Field], value: &Value) -> Value {

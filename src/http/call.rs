@@ -8,11 +8,12 @@ use std::sync::Arc;
 use serde_json::Value;
 use url::Url;
 
-use super::body::{body, media_type, secret_fields, texts};
+use super::body::{Written, secret_fields, texts, written};
 use super::page::{PageRequest, same_origin};
-use super::target::{encode, parsed, scalar, target, value_of};
+use super::style::{encode, parts, scalar};
+use super::target::{parsed, target, value_of};
 use crate::error::{Error, Kind, Result};
-use crate::registry::{HttpVerb, Location, Method, Parameter};
+use crate::registry::{HttpVerb, Location, Method, Parameter, Style};
 use crate::secret::{MASK, Secret};
 
 /// Headers that belong to the transport or to the credentials: no parameter may set them.
@@ -112,18 +113,37 @@ pub fn prepare(call: &Call, base_url: Option<&str>) -> Result<Prepared> {
         return Err(Error::statement(format!("method {} cannot be used: {reason}", method.name)));
     }
     check_arguments(call)?;
-    let (url, shown_url) = match &call.page.url {
+    let (mut url, mut shown_url) = match &call.page.url {
         Some(next) => next_url(call, base_url, next)?,
         None => (parsed(&target(call, base_url, false)?.text())?, target(call, base_url, true)?.text()),
     };
-    let (body, shown_body) = body(method, call.body.as_ref())?;
+    let written = if method.query_as_form {
+        posted_query(&mut url, &mut shown_url)
+    } else {
+        written(method, call.body.as_ref())?
+    };
     let mut headers = headers(call)?;
-    if let (Some(_), Some(described)) = (&body, &method.body) {
-        headers.push(("Content-Type".to_owned(), media_type(described).to_owned()));
-    }
+    headers.extend(written.as_ref().map(|w| ("Content-Type".to_owned(), w.media_type.clone())));
+    let (body, shown_body) = written.map(|w| (w.bytes, w.shown)).unzip();
     let path = if call.page.url.is_some() { url.path().to_owned() } else { target(call, base_url, true)?.path };
     let label = format!("{} {path}", method.http.as_str());
     Ok(Prepared { verb: method.http, url, headers, body, shown_url, shown_body, label, secrets: secrets(call) })
+}
+
+/// Takes the query off the URL, for the body of a POST.
+fn posted_query(url: &mut Url, shown_url: &mut String) -> Option<Written> {
+    let query = url.query().filter(|query| !query.is_empty())?.to_owned();
+    url.set_query(None);
+    let shown = match shown_url.split_once('?') {
+        Some((before, query)) => {
+            let parts = (before.to_owned(), query.to_owned());
+            *shown_url = parts.0;
+            parts.1
+        }
+        None => String::new(),
+    };
+    let media_type = "application/x-www-form-urlencoded; charset=utf-8".to_owned();
+    Some(Written { bytes: query.into_bytes(), shown, media_type })
 }
 
 /// `url` with the values of its query masked unless the method documents the parameter as no secret.
@@ -182,8 +202,11 @@ fn headers(call: &Call) -> Result<Vec<(String, String)>> {
     for parameter in call.method.parameters.iter().filter(|p| p.location == Location::Header) {
         let Some(value) = value_of(call, parameter).filter(|v| !v.is_null()) else { continue };
         let text = match &value {
-            Value::Array(items) => items.iter().map(scalar).collect::<Vec<_>>().join(","),
-            other => scalar(other),
+            value if parameter.manner.style == Style::Json => value.to_string(),
+            Value::Object(map) if parameter.manner.explode => {
+                map.iter().map(|(key, value)| format!("{key}={}", scalar(value))).collect::<Vec<_>>().join(",")
+            }
+            other => parts(other).join(","),
         };
         if OWNED_HEADERS.contains(&parameter.wire.to_ascii_lowercase().as_str()) {
             return Err(Error::statement(format!("the header {} cannot be set by a statement", parameter.wire)));
@@ -257,7 +280,7 @@ mod tests {
     }
 
     fn with_body(http: HttpVerb, media_type: &str, fields: Vec<Field>) -> Method {
-        let body = Body { media_type: media_type.into(), required: false, fields, open: true };
+        let body = Body { media_type: media_type.into(), fields, open: true, ..Body::default() };
         Method { body: Some(body), ..method(http, "/x") }
     }
 
@@ -308,7 +331,7 @@ mod tests {
     fn the_query_keeps_document_order_and_arrays_are_exploded_or_joined() {
         let mut list = method(HttpVerb::Get, "/x");
         list.parameters = ["a", "b", "c"].map(|wire| parameter(wire, Location::Query)).to_vec();
-        list.parameters[2].explode = false;
+        list.parameters[2].manner.explode = false;
         let arguments = [("c", json!(["1,2", "3"])), ("b", json!(["x y", "z&"])), ("a", json!(false))];
         assert_eq!(url(list.clone(), &arguments), "https://api.example/v1/x?a=false&b=x%20y&b=z%26&c=1%2C2,3");
         assert_eq!(url(list, &[("a", Value::Null)]), "https://api.example/v1/x");
@@ -403,7 +426,7 @@ mod tests {
             "a%20b=c%26d&n=1"
         );
         assert_eq!(sent("text/plain", json!("hi")).unwrap(), "hi");
-        assert!(sent("multipart/form-data", body).is_err());
+        assert!(sent("multipart/form-data", body).is_err(), "a form cannot say NULL");
     }
 
     #[test]

@@ -231,8 +231,13 @@ mod tests {
         let server = Server::start().await;
         server.answer(201, "content-type: application/json\r\nlink: <a>\r\nlink: <b>\r\n", r#"{"a":1}"#);
         let mut post = method(HttpVerb::Post, "/x/{id}");
-        let body =
-            crate::registry::Body { media_type: "application/json".into(), required: true, fields: vec![], open: true };
+        let body = crate::registry::Body {
+            media_type: "application/json".into(),
+            required: true,
+            fields: vec![],
+            open: true,
+            ..crate::registry::Body::default()
+        };
         post.body = Some(body);
         let call = Call::new(Arc::new(post), vec![("id".into(), json!("a b"))]).with_body(json!({"n": false}));
         let client = quick();

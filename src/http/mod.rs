@@ -15,8 +15,10 @@ mod page;
 mod paging;
 mod reply;
 mod retry;
+mod style;
 mod target;
 mod transport;
+mod written;
 
 #[cfg(test)]
 mod scripted;

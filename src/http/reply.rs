@@ -8,10 +8,10 @@ use std::fmt;
 use bytes::Bytes;
 use serde_json::Value;
 
-use super::body::is_json;
 use super::exchange::Exchange;
 use super::retry::reads;
 use super::transport::{Failure, Incoming, Stage};
+use super::written::is_json;
 use crate::error::{Error, Kind, Result};
 use crate::registry::{Access, ErrorShape, HttpVerb, Method, NotFound};
 

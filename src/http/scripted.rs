@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::{Budget, Credentials, Exchange, Keyring, Notices};
-use crate::registry::{Access, Answer, HttpVerb, Location, Method, Parameter, PathPart, Shape};
+use crate::registry::{Access, Answer, HttpVerb, Location, Manner, Method, Parameter, PathPart, Shape};
 use crate::secret::Redactor;
 
 /// A request as it came: its head as text, its body.
@@ -140,6 +140,7 @@ pub fn method(http: HttpVerb, path: &str) -> Method {
         settles: None,
         safe_to_retry: false,
         withdrawn: None,
+        query_as_form: false,
         unsupported: None,
     }
 }
@@ -157,7 +158,7 @@ pub fn parameter(wire: &str, location: Location) -> Parameter {
         constant: None,
         predicate: None,
         exact: false,
-        explode: true,
+        manner: Manner { explode: true, ..Manner::default() },
         hidden: None,
     }
 }

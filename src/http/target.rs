@@ -1,17 +1,15 @@
 //! Where a request goes: server, path and query of a call, with every value encoded and none able to move the request
 //! to another host or path. Pure. Must not know headers, bodies or the network.
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use percent_encoding::percent_decode_str;
 use serde_json::Value;
 use url::Url;
 
 use super::call::{Call, missing};
+use super::style::{encode, pairs, parts, scalar};
 use crate::error::{Error, Kind, Result};
 use crate::registry::{Location, Parameter, PathPart};
 use crate::secret::MASK;
-
-/// All but RFC 3986's unreserved characters.
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// A target in parts: what stands before the path of the template, the path, and the query.
 pub(super) struct Target {
@@ -80,7 +78,9 @@ fn server(call: &Call, masked: bool) -> Result<String> {
         }
         let value = value_of(call, parameter).filter(|v| !v.is_null()).ok_or_else(|| missing(call, parameter))?;
         let value = scalar(&value);
-        if value.is_empty() || encode(&value) != value || climbs(&value) {
+        let whole_host = text.split_once("://").is_some_and(|(_, t)| t.split('/').next() == Some(place.as_str()));
+        let (bare, port) = value.rsplit_once(':').filter(|_| whole_host).unwrap_or((&value, "0"));
+        if bare.is_empty() || encode(bare) != bare || climbs(bare) || port.parse::<u16>().is_err() {
             return Err(Error::statement(format!(
                 "`{}` cannot be part of a server's address: letters, digits, `-`, `.`, `_` and `~` can",
                 parameter.name
@@ -112,8 +112,7 @@ fn path_value(call: &Call, wire: &str, masked: bool) -> Result<String> {
     };
     let texts: Vec<String> = match &value {
         Value::Null => return refuse("NULL"),
-        Value::Array(items) => items.iter().map(scalar).collect(),
-        other => vec![scalar(other)],
+        other => parts(other),
     };
     if texts.is_empty() || texts.iter().any(|t| t.trim().is_empty()) {
         return refuse("empty");
@@ -123,6 +122,10 @@ fn path_value(call: &Call, wire: &str, masked: bool) -> Result<String> {
     }
     if masked && parameter.is_some_and(|p| p.shape.secret) {
         return Ok(MASK.to_owned());
+    }
+    if let (Value::Object(map), Some(true)) = (&value, parameter.map(|p| p.manner.explode)) {
+        let pairs = map.iter().map(|(key, value)| format!("{}={}", encode(key), encode(&scalar(value))));
+        return Ok(pairs.collect::<Vec<_>>().join(","));
     }
     Ok(texts.iter().map(|t| encode(t)).collect::<Vec<_>>().join(","))
 }
@@ -156,16 +159,7 @@ fn query(call: &Call, masked: bool) -> Vec<(String, String)> {
             query.push((parameter.wire.clone(), MASK.to_owned()));
             continue;
         }
-        match &value {
-            Value::Array(items) if parameter.explode => {
-                query.extend(items.iter().map(|item| (parameter.wire.clone(), encode(&scalar(item)))));
-            }
-            Value::Array(items) => {
-                let joined = items.iter().map(|item| encode(&scalar(item))).collect::<Vec<_>>().join(",");
-                query.push((parameter.wire.clone(), joined));
-            }
-            other => query.push((parameter.wire.clone(), encode(&scalar(other)))),
-        }
+        query.extend(pairs(&parameter.wire, parameter.manner, &value));
     }
     let documented =
         |name: &str| call.method.parameters.iter().any(|p| p.location == Location::Query && p.wire == name);
@@ -177,20 +171,6 @@ fn query(call: &Call, masked: bool) -> Vec<(String, String)> {
 /// What the call gives for a parameter, or the document's constant.
 pub(super) fn value_of(call: &Call, parameter: &Parameter) -> Option<Value> {
     call.argument(&parameter.wire).cloned().or_else(|| parameter.constant.clone().map(Value::String))
-}
-
-/// A single value as text.
-pub(super) fn scalar(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Null => String::new(),
-        other => other.to_string(),
-    }
-}
-
-/// Percent-encoded but for unreserved characters.
-pub(super) fn encode(text: &str) -> String {
-    utf8_percent_encode(text, RESERVED).to_string()
 }
 
 /// Parses a built URL, and makes sure that parsing did not change its path: dot segments that only arise between the

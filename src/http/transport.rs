@@ -133,6 +133,7 @@ impl Transport {
             HttpVerb::Put => reqwest::Method::PUT,
             HttpVerb::Patch => reqwest::Method::PATCH,
             HttpVerb::Delete => reqwest::Method::DELETE,
+            HttpVerb::Options => reqwest::Method::OPTIONS,
         };
         let mut request = client.request(verb, outgoing.url.clone()).headers(headers(&outgoing)?);
         request = match outgoing.body {

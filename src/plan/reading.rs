@@ -216,6 +216,7 @@ impl Planner<'_> {
             Location::Query => "query",
             Location::Header => "header",
             Location::Server => "server",
+            Location::Nowhere => "none",
         };
         let again = if exact { "" } else { ", and applied again here" };
         self.notes.push((index, format!("sent as {} in the {place}{again}", parameter.wire)));

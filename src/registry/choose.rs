@@ -1,12 +1,12 @@
 //! Which method of a resource serves a statement: a pure function of what the statement supplies.
 //!
 //! Among the verb's methods whose required parameters are all supplied, the one that uses most required ones wins.
-//! A tie is broken by document order for reads, and is an error for writes.
+//! A tie is broken by document order for reads and in StackQL's documents, and is an error for writes in our own.
 
 use std::cmp::Reverse;
 use std::sync::Arc;
 
-use super::model::{Field, Location, Method, Parameter, Resource, Verb};
+use super::model::{Field, Kind, Location, Method, Parameter, Resource, Shape, Verb};
 use crate::error::{Error, Result};
 
 /// What a statement supplies: names it gives itself, and parameters that have a default.
@@ -18,33 +18,92 @@ pub struct Supply<'a> {
 }
 
 /// Where a value that a statement supplies goes.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub enum Choice<'a> {
     /// Into the path, query or a header.
     Parameter(&'a Parameter),
     /// Into the body.
     Body(&'a Field),
+    /// Into an object within the body: `"settings.mode"`.
+    Inside(Inside<'a>),
 }
 
+/// A place within a property of the body.
+#[derive(Debug, Clone)]
+pub struct Inside<'a> {
+    /// The property.
+    pub field: &'a Field,
+    /// Wire names of the keys that lead there within it.
+    pub path: Vec<String>,
+    /// What may stand there.
+    pub shape: &'a Shape,
+}
+
+/// What an object may hold that does not say it.
+static ANYTHING: Shape = Shape {
+    kind: Kind::Any,
+    values: Vec::new(),
+    open: true,
+    minimum: None,
+    maximum: None,
+    min_length: None,
+    max_length: None,
+    nullable: true,
+    secret: false,
+    fields: Vec::new(),
+    items: None,
+    default: None,
+};
+
 /// Where `method` puts the value named `name`, if it takes it: by SQL name, by wire name, or by StackQL's
-/// `data__` name for a body property.
+/// `data__` name for a body property. Dots lead into an object of the body.
 #[must_use]
 pub fn takes<'a>(method: &'a Method, name: &str) -> Option<Choice<'a>> {
     let fields = || method.body.iter().flat_map(|b| &b.fields);
     if let Some(field) = name.strip_prefix("data__") {
-        return fields().find(|f| f.wire == field || f.name == field).map(Choice::Body);
+        let named = fields().find(|f| f.wire == field || f.name == field).map(Choice::Body);
+        return named.or_else(|| inside(method, field).map(Choice::Inside));
     }
     let parameter = method.parameters.iter().find(|p| p.name == name).map(Choice::Parameter);
     parameter
         .or_else(|| fields().find(|f| f.name == name).map(Choice::Body))
         .or_else(|| method.parameters.iter().find(|p| p.wire == name).map(Choice::Parameter))
         .or_else(|| fields().find(|f| f.wire == name).map(Choice::Body))
+        .or_else(|| inside(method, name).map(Choice::Inside))
 }
 
-/// SQL names of everything a method cannot do without.
+/// `a.b.c`: the key `b` of the property `a`, and so on. An object that lists its fields has no others.
+fn inside<'a>(method: &'a Method, name: &str) -> Option<Inside<'a>> {
+    let (first, rest) = name.split_once('.')?;
+    let named = |f: &&Field, key: &str| f.wire == key || f.name == key;
+    let field = method.body.iter().flat_map(|b| &b.fields).find(|f| named(f, first))?;
+    let (mut path, mut shape) = (Vec::new(), &field.shape);
+    for key in rest.split('.') {
+        let holds = matches!(shape.kind, Kind::Object | Kind::Any);
+        let inner = shape.fields.iter().find(|f| named(f, key));
+        if key.is_empty() || !holds || (inner.is_none() && !shape.fields.is_empty()) {
+            return None;
+        }
+        path.push(inner.map_or(key, |f| f.wire.as_str()).to_owned());
+        shape = inner.map_or(&ANYTHING, |f| &f.shape);
+    }
+    Some(Inside { field, path, shape })
+}
+
+/// SQL names of everything a method cannot do without, each once.
 pub fn required(method: &Method) -> impl Iterator<Item = &str> {
     let parameters = method.parameters.iter().filter(|p| p.required).map(|p| p.name.as_str());
-    parameters.chain(method.body.iter().flat_map(|b| &b.fields).filter(|f| f.required).map(|f| f.name.as_str()))
+    let fields = method.body.iter().flat_map(|b| &b.fields).filter(|f| f.required).map(|f| f.name.as_str());
+    each_once(parameters.chain(fields))
+}
+
+fn each_once<'a>(names: impl Iterator<Item = &'a str>) -> impl Iterator<Item = &'a str> {
+    let mut seen: Vec<&str> = Vec::new();
+    names.filter(move |name| {
+        let new = !seen.contains(name);
+        seen.push(name);
+        new
+    })
 }
 
 /// What `method` still needs when `supply` is all there is.
@@ -59,6 +118,7 @@ fn names<'a>(method: &'a Method, given: &str) -> Option<&'a str> {
     Some(match takes(method, given)? {
         Choice::Parameter(p) => p.name.as_str(),
         Choice::Body(f) => f.name.as_str(),
+        Choice::Inside(inside) => inside.field.name.as_str(),
     })
 }
 
@@ -77,7 +137,7 @@ pub fn choose<'a>(resource: &'a Resource, verb: Verb, supply: &Supply<'_>) -> Re
     fitting.sort_by_key(|m| Reverse(weight(m)));
     match fitting.as_slice() {
         [] => Err(nothing_fits(resource, verb, &candidates, supply)),
-        [first, second, ..] if verb != Verb::Select && weight(first) == weight(second) => {
+        [first, second, ..] if verb != Verb::Select && !resource.first_wins && weight(first) == weight(second) => {
             Err(Error::statement(format!(
                 "the methods {} and {} of {} fit this statement equally well",
                 first.name,
@@ -165,5 +225,5 @@ pub fn check_given(resource: &Resource, verb: Verb, method: &Method, given: &[&s
 /// SQL names of everything a method takes, required first.
 pub fn taken(method: &Method) -> impl Iterator<Item = &str> {
     let parameters = method.parameters.iter().filter(|p| p.location != Location::Server).map(|p| p.name.as_str());
-    parameters.chain(method.body.iter().flat_map(|b| &b.fields).map(|f| f.name.as_str()))
+    each_once(parameters.chain(method.body.iter().flat_map(|b| &b.fields).map(|f| f.name.as_str())))
 }

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::config::{Config, Inherited};
 use super::document::Document;
 use super::model::{
     Column, HttpVerb, JsonPath, Kind, Location, Method, PagingStyle, Parameter, Provider, Resource, Service,
     ServiceEntry, Shape, Verbs,
 };
 use super::weir_keys::{self, DerivedKeys, ResourceKeys};
-use super::{access, method, schema};
+use super::{access, method, schema, verbs};
 use crate::error::{Error, Result, nearest};
 
 /// A provider, and the reference each of its services gives to its document, in the same order.
@@ -37,6 +38,7 @@ pub fn provider(document: &Document) -> Result<(Provider, Vec<String>)> {
             description: schema::description(entry),
             version: text(entry, "version"),
             preferred: entry.get("preferred") == Some(&Value::Bool(true)),
+            inherited: Inherited::of(document, entry),
         });
     }
     let title = Some(text(root, "title")).filter(|t| !t.is_empty()).unwrap_or_else(|| name.clone());
@@ -46,7 +48,7 @@ pub fn provider(document: &Document) -> Result<(Provider, Vec<String>)> {
 }
 
 /// A service. Parts that cannot be used are listed in [`Service::problems`].
-pub fn service(document: &Document, provider: &str, name: &str) -> Result<Service> {
+pub fn service(document: &Document, inherited: &Inherited, provider: &str, name: &str) -> Result<Service> {
     let resources = document.root.pointer("/components/x-stackQL-resources").and_then(Value::as_object);
     let resources = resources.ok_or_else(|| {
         Error::document(format!("{}: no `components.x-stackQL-resources`", document.file))
@@ -54,7 +56,10 @@ pub fn service(document: &Document, provider: &str, name: &str) -> Result<Servic
     })?;
     let mut service = Service { name: name.to_owned(), resources: Vec::new(), problems: Vec::new() };
     for (key, value) in resources {
-        let mut reader = ResourceReader { document, provider, service: name, key, problems: &mut service.problems };
+        let config = Config::of_service(document, inherited);
+        let names = (provider, name, key.as_str());
+        let mut reader =
+            ResourceReader { document, config: config.below(value), names, problems: &mut service.problems };
         match reader.read(value) {
             Ok(resource) => service.resources.push(Arc::new(resource)),
             Err(error) => {
@@ -68,27 +73,27 @@ pub fn service(document: &Document, provider: &str, name: &str) -> Result<Servic
 
 struct ResourceReader<'a> {
     document: &'a Document,
-    provider: &'a str,
-    service: &'a str,
-    key: &'a str,
+    config: Config<'a>,
+    /// Provider, service, and the resource's key.
+    names: (&'a str, &'a str, &'a str),
     problems: &'a mut Vec<String>,
 }
 
 impl ResourceReader<'_> {
     fn place(&self) -> String {
-        format!("components.x-stackQL-resources.{}", self.key)
+        format!("components.x-stackQL-resources.{}", self.names.2)
     }
 
     fn read(&mut self, value: &Value) -> Result<Resource> {
         let here = format!("{}: {}", self.document.file, self.place());
         let keys: ResourceKeys = weir_keys::read(value, &here)?;
-        let methods = self.methods(value);
-        let verbs = self.verbs(value, &keys, &methods)?;
+        let mut methods = self.methods(value);
+        let verbs = self.verbs(value, &keys, &mut methods);
         let text = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
         let mut resource = Resource {
-            provider: self.provider.to_owned(),
-            service: self.service.to_owned(),
-            name: Some(text("name")).filter(|n| !n.is_empty()).unwrap_or_else(|| self.key.to_owned()),
+            provider: self.names.0.to_owned(),
+            service: self.names.1.to_owned(),
+            name: Some(text("name")).filter(|n| !n.is_empty()).unwrap_or_else(|| self.names.2.to_owned()),
             id: text("id"),
             title: text("title"),
             description: schema::description(value),
@@ -97,6 +102,7 @@ impl ResourceReader<'_> {
             columns: Vec::new(),
             key: keys.key,
             hydrate: keys.hydrate,
+            first_wins: !has_weir_keys(value),
         };
         resource.columns = table_columns(&resource);
         for (name, derived) in &keys.columns {
@@ -123,46 +129,49 @@ impl ResourceReader<'_> {
     fn methods(&mut self, value: &Value) -> Vec<Arc<Method>> {
         let mut methods = Vec::new();
         for (name, method) in value.get("methods").and_then(Value::as_object).into_iter().flatten() {
-            match method::read(self.document, name, method, &format!("{}.methods.{name}", self.place())) {
-                Ok(method) => methods.push(Arc::new(method)),
+            let at = format!("{}.methods.{name}", self.place());
+            match method::read(self.document, &self.config, (name, method), &at) {
+                Ok((method, notes)) => {
+                    methods.push(Arc::new(method));
+                    self.problems.extend(notes);
+                }
                 Err(error) => self.problems.push(self.within(&format!("methods.{name}"), &error)),
             }
         }
         methods
     }
 
-    /// `x-weir.verbs` where given, else `sqlVerbs`; a name that is no method is a problem, not an end.
-    fn verbs(&mut self, value: &Value, keys: &ResourceKeys, methods: &[Arc<Method>]) -> Result<Verbs> {
-        let mut list = |verb: &str, own: &Option<Vec<String>>| -> Result<Vec<String>> {
-            let names: Vec<String> = match own {
-                Some(names) => names.clone(),
-                None => value
-                    .pointer(&format!("/sqlVerbs/{verb}"))
-                    .and_then(Value::as_array)
-                    .into_iter()
-                    .flatten()
-                    .filter_map(|entry| entry.get("$ref").and_then(Value::as_str))
-                    .filter_map(|reference| reference.rsplit('/').next().map(str::to_owned))
-                    .collect(),
-            };
-            let (known, unknown): (Vec<_>, Vec<_>) =
-                names.into_iter().partition(|name| methods.iter().any(|m| m.name == *name));
-            for name in unknown {
-                self.problems.push(format!(
-                    "{}: components.x-stackQL-resources.{}: {verb} names the method `{name}`, which cannot be used",
-                    self.document.file, self.key
-                ));
+    /// Which methods serve which verb. A name that is no method is a problem, not an end; a method of another resource
+    /// becomes one of this one too.
+    fn verbs(&mut self, value: &Value, keys: &ResourceKeys, methods: &mut Vec<Arc<Method>>) -> Verbs {
+        let own: Vec<String> = methods.iter().map(|m| m.name.clone()).collect();
+        let (verbs, lent) = verbs::read(value, &keys.verbs, self.names.2, &own);
+        for (resource, name) in lent {
+            let at = format!("components.x-stackQL-resources.{resource}.methods.{name}");
+            let found =
+                self.document.root.pointer("/components/x-stackQL-resources").and_then(|all| all.get(&resource));
+            let Some(method) = found.and_then(|r| r.pointer(&format!("/methods/{name}"))) else { continue };
+            match method::read(self.document, &self.config, (&name, method), &at) {
+                Ok((method, _)) => methods.push(Arc::new(method)),
+                Err(error) => self.problems.push(self.within("sqlVerbs", &error)),
             }
-            Ok(known)
-        };
-        Ok(Verbs {
-            select: list("select", &keys.verbs.select)?,
-            insert: list("insert", &keys.verbs.insert)?,
-            update: list("update", &keys.verbs.update)?,
-            replace: list("replace", &keys.verbs.replace)?,
-            delete: list("delete", &keys.verbs.delete)?,
+        }
+        let place = self.place();
+        verbs.known(|verb, name| {
+            let known = methods.iter().any(|m| m.name == *name);
+            if !known {
+                let file = &self.document.file;
+                self.problems.push(format!("{file}: {place}: {verb} names the method `{name}`, which cannot be used"));
+            }
+            known
         })
     }
+}
+
+/// Whether a resource says anything in our own words: then it says which of its methods is meant, too.
+fn has_weir_keys(resource: &Value) -> bool {
+    let methods = resource.get("methods").and_then(Value::as_object).into_iter().flatten();
+    resource.get("x-weir").is_some() || methods.into_iter().any(|(_, method)| method.get("x-weir").is_some())
 }
 
 /// The columns of a table: the rows' own (of every SELECT method, or of every method where there is none), then the
@@ -281,7 +290,7 @@ fn check(resource: &Resource, here: &str) -> Result<()> {
     for list in [&resource.verbs.insert, &resource.verbs.update, &resource.verbs.replace, &resource.verbs.delete] {
         for (i, a) in list.iter().enumerate() {
             for b in &list[i + 1..] {
-                if resource.methods.iter().any(|m| m.unsupported.is_some()) || needs(a) != needs(b) {
+                if resource.first_wins || needs(a) != needs(b) {
                     continue;
                 }
                 return Err(Error::document(format!(
@@ -357,7 +366,7 @@ components:
     /// The method `make` under these keys, or what is said of them.
     fn make(keys: &str) -> Result<Arc<Method>, String> {
         let document = Document::parse("demo.yaml", &STORE.replace("KEYS", keys)).unwrap();
-        let service = service(&document, "demo", "store").unwrap();
+        let service = service(&document, &Inherited::default(), "demo", "store").unwrap();
         if let Some(problem) = service.problems.first() {
             return Err(problem.clone());
         }

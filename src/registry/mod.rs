@@ -3,6 +3,7 @@
 
 mod access;
 mod choose;
+mod config;
 mod document;
 mod fit;
 mod load;
@@ -11,9 +12,11 @@ mod model;
 mod schema;
 mod sign_in;
 mod source;
+mod verbs;
 mod weir_keys;
 
-pub use choose::{Choice, Supply, check_given, choose, required, taken, takes};
+pub use choose::{Choice, Inside, Supply, check_given, choose, required, taken, takes};
+pub use config::Inherited;
 pub use fit::{Fitted, fit};
 pub use model::*;
 pub use sign_in::by_provider;

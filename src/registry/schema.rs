@@ -131,56 +131,75 @@ fn text_of(value: &Value) -> String {
 /// The properties of an object schema. `allOf`, `oneOf` and `anyOf` are merged where it has none of its own, and
 /// `allOf` in any case.
 pub fn fields(document: &Document, schema: &Value, place: &str, depth: usize) -> Result<Vec<Field>> {
-    if depth > DEEPEST {
-        return Ok(Vec::new());
-    }
-    let mut found: Map<String, Value> = Map::new();
-    let mut required: Vec<String> = Vec::new();
-    gather(document, schema, 0, &mut found, &mut required)?;
-    let mut fields: Vec<Field> = Vec::with_capacity(found.len());
-    for (wire, property) in &found {
-        let place = format!("{place}.{wire}");
-        let property = document.resolve(property)?;
-        let keys: PropertyKeys = weir_keys::read(property, &format!("{}: {place}", document.file))?;
-        fields.push(Field {
-            name: keys.name.unwrap_or_else(|| sql_name(wire)),
-            wire: wire.clone(),
-            required: required.contains(wire),
-            shape: shape_at(document, property, &place, depth)?,
-            description: description(property),
-        });
-    }
-    Ok(fields)
+    let gathered = Gathered { document, every: false, found: Map::new(), required: Vec::new() };
+    gathered.fields(schema, place, depth)
 }
 
-fn gather(
-    document: &Document,
-    schema: &Value,
-    depth: usize,
-    found: &mut Map<String, Value>,
-    required: &mut Vec<String>,
-) -> Result<()> {
-    let schema = document.resolve(schema)?;
-    if depth > DEEPEST {
-        return Ok(());
-    }
-    if let Some(names) = schema.get("required").and_then(Value::as_array) {
-        required.extend(names.iter().filter_map(Value::as_str).map(str::to_owned));
-    }
-    let own = schema.get("properties").and_then(Value::as_object);
-    for (name, property) in own.into_iter().flatten() {
-        found.entry(name.clone()).or_insert_with(|| property.clone());
-    }
-    let alternatives: &[&str] = if own.is_some() { &["allOf"] } else { &["allOf", "oneOf", "anyOf"] };
-    for key in alternatives {
-        for part in schema.get(*key).and_then(Value::as_array).into_iter().flatten() {
-            // What one alternative requires is not required of all.
-            let mut ignored = Vec::new();
-            let required = if *key == "allOf" { &mut *required } else { &mut ignored };
-            gather(document, part, depth + 1, found, required)?;
+/// What a request may say: the properties of an object schema and of all its alternatives.
+pub fn request_fields(document: &Document, schema: &Value, place: &str) -> Result<Vec<Field>> {
+    let gathered = Gathered { document, every: true, found: Map::new(), required: Vec::new() };
+    gathered.fields(schema, place, 0)
+}
+
+/// The properties of a schema and its parts, by wire name.
+struct Gathered<'a> {
+    document: &'a Document,
+    /// Those of alternatives too, beside properties of its own.
+    every: bool,
+    found: Map<String, Value>,
+    required: Vec<String>,
+}
+
+impl Gathered<'_> {
+    fn fields(mut self, schema: &Value, place: &str, depth: usize) -> Result<Vec<Field>> {
+        if depth > DEEPEST {
+            return Ok(Vec::new());
         }
+        self.gather(schema, 0)?;
+        let mut fields: Vec<Field> = Vec::with_capacity(self.found.len());
+        for (wire, property) in &self.found {
+            let place = format!("{place}.{wire}");
+            let property = self.document.resolve(property)?;
+            let keys: PropertyKeys = weir_keys::read(property, &format!("{}: {place}", self.document.file))?;
+            // What is read only is required of answers alone.
+            let read_only = property.get("readOnly") == Some(&Value::Bool(true));
+            fields.push(Field {
+                name: keys.name.unwrap_or_else(|| sql_name(wire)),
+                wire: wire.clone(),
+                required: !read_only && self.required.contains(wire),
+                shape: shape_at(self.document, property, &place, depth)?,
+                description: description(property),
+            });
+        }
+        Ok(fields)
     }
-    Ok(())
+
+    fn gather(&mut self, schema: &Value, depth: usize) -> Result<()> {
+        let schema = self.document.resolve(schema)?;
+        if depth > DEEPEST {
+            return Ok(());
+        }
+        if let Some(names) = schema.get("required").and_then(Value::as_array) {
+            self.required.extend(names.iter().filter_map(Value::as_str).map(str::to_owned));
+        }
+        let own = schema.get("properties").and_then(Value::as_object);
+        for (name, property) in own.into_iter().flatten() {
+            self.found.entry(name.clone()).or_insert_with(|| property.clone());
+        }
+        let alternatives: &[&str] =
+            if own.is_some() && !self.every { &["allOf"] } else { &["allOf", "oneOf", "anyOf"] };
+        for key in alternatives {
+            for part in schema.get(*key).and_then(Value::as_array).into_iter().flatten() {
+                let before = self.required.len();
+                self.gather(part, depth + 1)?;
+                if *key != "allOf" {
+                    // What one alternative requires is not required of all.
+                    self.required.truncate(before);
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 /// `description`, on one line.

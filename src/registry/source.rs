@@ -250,7 +250,8 @@ impl Registry {
             return Err(unknown("service", name, names, &format!("SHOW SERVICES IN {provider}"), &[]));
         };
         let document = self.document(&location.root, &location.path)?;
-        let service = Arc::new(load::service(&document, provider, name)?);
+        let inherited = known.services.iter().find(|s| s.name == name).map(|s| s.inherited.clone()).unwrap_or_default();
+        let service = Arc::new(load::service(&document, &inherited, provider, name)?);
         lock(&self.problems).extend(service.problems.iter().cloned());
         lock(&self.services).insert(key, service.clone());
         Ok(service)

@@ -264,6 +264,7 @@ fn placeholder(method: &Method, name: &str) -> String {
     let kind = match takes(method, name) {
         Some(Choice::Parameter(p)) => p.shape.kind,
         Some(Choice::Body(f)) => f.shape.kind,
+        Some(Choice::Inside(inside)) => inside.shape.kind,
         None => ValueKind::String,
     };
     match kind {

@@ -265,7 +265,7 @@ impl Listing {
                 match takes(m, name) {
                     Some(Choice::Parameter(p)) => add(name, param_type, &p.shape, &p.description, location(p.location)),
                     Some(Choice::Body(f)) => add(name, param_type, &f.shape, &f.description, "body"),
-                    None => {}
+                    Some(Choice::Inside(_)) | None => {}
                 }
             }
             for c in &m.answer.columns {
@@ -364,6 +364,7 @@ fn location(location: Location) -> &'static str {
         Location::Query => "query",
         Location::Header => "header",
         Location::Server => "server",
+        Location::Nowhere => "none",
     }
 }
 

@@ -39,6 +39,8 @@ pub struct Method {
     pub safe_to_retry: bool,
     /// Withdrawn upstream: what the document says of it.
     pub withdrawn: Option<String>,
+    /// The query is sent as a form in the body (`get_query_to_post_form_utf_8`).
+    pub query_as_form: bool,
     /// Why weir cannot execute it, if it cannot.
     pub unsupported: Option<String>,
 }
@@ -58,6 +60,8 @@ pub enum HttpVerb {
     Patch,
     /// DELETE
     Delete,
+    /// OPTIONS
+    Options,
 }
 
 impl HttpVerb {
@@ -71,6 +75,7 @@ impl HttpVerb {
             HttpVerb::Put => "PUT",
             HttpVerb::Patch => "PATCH",
             HttpVerb::Delete => "DELETE",
+            HttpVerb::Options => "OPTIONS",
         }
     }
 }
@@ -95,6 +100,26 @@ pub enum Location {
     Query,
     /// In a header.
     Header,
+    /// Nowhere: it tells which method is meant, and is not sent (`drop_double_underscore_params`).
+    Nowhere,
+}
+
+/// How a value of several parts is written, after OpenAPI 3.0's table of styles. Path and headers know `Simple` alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Style {
+    /// `a,b`; in the query, or `x=a&x=b` where it explodes.
+    #[default]
+    Plain,
+    /// `x=a%20b`
+    Space,
+    /// `x=a|b`
+    Pipe,
+    /// `x[key]=value`
+    Deep,
+    /// JSON text, whatever it holds (`content: application/json`).
+    Json,
+    /// `x.1.key=value`, as AWS flattens lists and objects.
+    Dotted,
 }
 
 /// A value the request needs or takes, outside its body.
@@ -122,8 +147,19 @@ pub struct Parameter {
     pub exact: bool,
     /// Whether `SELECT *` leaves it out, where the document says; optional ones are left out by default.
     pub hidden: Option<bool>,
-    /// Arrays are sent as `a=1&a=2` (true) or `a=1,2` (false).
+    /// How its value is written.
+    pub manner: Manner,
+}
+
+/// How a value is written into a URL or header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Manner {
+    /// What stands between the parts of arrays and objects.
+    pub style: Style,
+    /// Arrays are sent as `a=1&a=2` (true) or `a=1,2` (false), objects as `k=v` or `a=k,v`.
     pub explode: bool,
+    /// Reserved characters that cannot end the value stand as they are.
+    pub reserved: bool,
 }
 
 /// A predicate in the rows' own words that a parameter serves.
@@ -157,7 +193,7 @@ pub enum Comparison {
 }
 
 /// A request's body.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Body {
     /// `application/json`
     pub media_type: String,
@@ -167,6 +203,42 @@ pub struct Body {
     pub fields: Vec<Field>,
     /// Properties beyond those listed are allowed.
     pub open: bool,
+    /// The value of the one field is the whole body.
+    pub whole: bool,
+    /// Where in the body the fields stand, if not at its top.
+    pub nest: Option<Nest>,
+    /// What the fields are laid over; sent as it is where none is given.
+    pub base: Option<serde_json::Map<String, serde_json::Value>>,
+    /// Text of the whole body where no field is given.
+    pub default: Option<String>,
+    /// Wire names of fields that are files in a multipart form.
+    pub files: Vec<String>,
+    /// The envelope of an XML body.
+    pub xml: Option<Xml>,
+    /// A Go template that makes the body of the fields, where it says more than their schema.
+    pub template: Option<String>,
+}
+
+/// A place within a body (`naive_DesiredState`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Nest {
+    /// Keys that lead there.
+    pub path: Vec<String>,
+    /// What stands there is JSON text, not an object.
+    pub text: bool,
+}
+
+/// What stands around an XML body.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Xml {
+    /// Name of the root element.
+    pub root: String,
+    /// Attributes of the root element, as text.
+    pub annotation: String,
+    /// What stands before the root element.
+    pub declaration: String,
+    /// Values are markup already, and are not escaped.
+    pub raw: bool,
 }
 
 /// What comes back.

@@ -1,6 +1,7 @@
 //! A provider: one API, how it is reached, and the services that it lists.
 //! Plain data; knows no document format, no HTTP, no Arrow, no SQL.
 
+use super::super::config::Inherited;
 use super::auth::AuthScheme;
 use super::value::JsonPath;
 
@@ -36,6 +37,8 @@ pub struct ServiceEntry {
     pub version: String,
     /// Whether the document calls it the preferred version.
     pub preferred: bool,
+    /// What its document inherits of provider.yaml.
+    pub inherited: Inherited,
 }
 
 /// How a provider is reached: base URL, credentials, limits, and what its errors look like.

@@ -42,6 +42,8 @@ pub struct Resource {
     pub key: Vec<String>,
     /// The method that fetches by key what the list leaves out, where there is one.
     pub hydrate: Option<String>,
+    /// Of methods that fit a write equally well the first is meant, as in StackQL's documents.
+    pub first_wins: bool,
 }
 
 /// Method names by verb.

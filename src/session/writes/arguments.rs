@@ -35,13 +35,14 @@ pub(super) fn check_required(
         names.iter().any(|n| match takes(method, n) {
             Some(Choice::Parameter(p)) => p.name == name,
             Some(Choice::Body(f)) => f.name == name,
+            Some(Choice::Inside(inside)) => inside.field.name == name,
             None => false,
         })
     };
     let supplied = |name: &str| match takes(method, name) {
         Some(Choice::Parameter(p)) => run.context.default_of(resource, p).is_some(),
         Some(Choice::Body(f)) => json.is_some_and(|j| j.contains_key(&f.wire)),
-        None => false,
+        Some(Choice::Inside(_)) | None => false,
     };
     let lacking: Vec<&str> = required(method).filter(|name| !given(name) && !supplied(name)).collect();
     let Some(first) = lacking.first() else { return Ok(()) };
@@ -76,21 +77,29 @@ pub(super) fn call_of(
     for (name, value) in values {
         let choice =
             takes(method, &name).ok_or_else(|| Error::new(Kind::Internal, format!("{whole} does not take {name}")))?;
-        let (sql_name, shape) = match choice {
+        let (sql_name, shape) = match &choice {
             Choice::Parameter(p) => (&p.name, &p.shape),
             Choice::Body(f) => (&f.name, &f.shape),
+            Choice::Inside(inside) => (&name, inside.shape),
         };
         if value.is_null() {
-            check_null(&whole, resource.verb_of(&method.name), choice)?;
+            check_null(&whole, resource.verb_of(&method.name), &choice)?;
         }
         let value = fitted(run, sql_name, value, shape).map_err(advice)?;
         sent.push((sql_name.clone(), value.clone()));
+        let twice = |where_| Error::statement(format!("{name} is given twice: by itself and in {where_}"));
         match choice {
             Choice::Parameter(p) => arguments.push((p.wire.clone(), value)),
             Choice::Body(f) => {
                 if body.get_or_insert_default().insert(f.wire.clone(), value).is_some() {
-                    return Err(Error::statement(format!("{name} is given twice: by itself and in @@json")));
+                    return Err(twice("@@json".to_owned()));
                 }
+            }
+            Choice::Inside(inside) => {
+                let keys: Vec<&str> = inside.path.iter().map(String::as_str).collect();
+                let object = body.get_or_insert_default().entry(&inside.field.wire);
+                put(object.or_insert_with(|| Value::Object(Map::new())), &keys, value)
+                    .ok_or_else(|| twice(inside.field.name.clone()))?;
             }
         }
     }
@@ -104,14 +113,45 @@ pub(super) fn call_of(
             arguments.push((parameter.wire.clone(), value));
         }
     }
+    shared_with_body(run, method, &arguments, &mut body)?;
     let mut call = Call::new(method.clone(), arguments);
     call.body = body.map(Value::Object);
     let request = prepare(&call, run.context.base_url(&resource.provider)?.as_deref())?;
     Ok(Planned { call, request, sent })
 }
 
+/// Puts `value` at `keys` within an object. `None` where something else stands there already.
+fn put(object: &mut Value, keys: &[&str], value: Value) -> Option<()> {
+    let map = object.as_object_mut()?;
+    match keys {
+        [] => None,
+        [last] => map.insert((*last).to_owned(), value).is_none().then_some(()),
+        [first, rest @ ..] => put(map.entry(*first).or_insert_with(|| Value::Object(Map::new())), rest, value),
+    }
+}
+
+/// One name is one value: what the body cannot do without, and a parameter of the same name has, goes into both.
+fn shared_with_body(
+    run: &Run,
+    method: &Method,
+    arguments: &[(String, Value)],
+    body: &mut Option<Map<String, Value>>,
+) -> Result<()> {
+    for field in method.body.iter().flat_map(|b| &b.fields).filter(|f| f.required) {
+        let parameter = method.parameters.iter().find(|p| p.name == field.name);
+        let value = parameter.and_then(|p| arguments.iter().find(|(wire, _)| *wire == p.wire));
+        if let Some((_, value)) = value
+            && !body.as_ref().is_some_and(|b| b.contains_key(&field.wire))
+        {
+            let value = fitted(run, &field.name, value.clone(), &field.shape)?;
+            body.get_or_insert_default().insert(field.wire.clone(), value);
+        }
+    }
+    Ok(())
+}
+
 /// Refuses NULL with the advice that fits the statement.
-fn check_null(whole: &str, verb: Verb, choice: Choice<'_>) -> Result<()> {
+fn check_null(whole: &str, verb: Verb, choice: &Choice<'_>) -> Result<()> {
     match choice {
         Choice::Parameter(p) if p.required => {
             Err(Error::statement(format!("{whole} needs {}, and it is NULL", p.name))
@@ -169,6 +209,7 @@ pub(super) fn check_once(method: &Method, names: &[String]) -> Result<()> {
     let key = |name: &String| match takes(method, name) {
         Some(Choice::Parameter(p)) => Some((true, p.wire.clone())),
         Some(Choice::Body(f)) => Some((false, f.wire.clone())),
+        Some(Choice::Inside(inside)) => Some((false, format!("{}.{}", inside.field.wire, inside.path.join(".")))),
         None => None,
     };
     for (i, name) in names.iter().enumerate() {
@@ -197,20 +238,20 @@ pub(super) fn argument_rows(batches: Vec<RecordBatch>, columns: usize) -> Result
     Ok(rows)
 }
 
-/// `@@json`: an object, or NULL for none.
-pub(super) fn body_of(whole: &str, value: Value) -> Result<Map<String, Value>> {
+/// `@@json`: an object, or, for a method whose body has no properties, whatever its body is.
+pub(super) fn body_of(whole: &str, method: &Method, value: Value) -> Result<Map<String, Value>> {
     let wrong = |why: String| {
         Error::statement(format!("{whole}: @@json {why}")).hint("write it as @@json = '{\"name\": \"value\"}'")
     };
-    match value {
-        Value::Null => Err(wrong("is NULL".to_owned())),
-        Value::String(text) => match serde_json::from_str(&text) {
-            Ok(Value::Object(map)) => Ok(map),
-            Ok(_) => Err(wrong("must be an object".to_owned())),
-            Err(e) => Err(wrong(format!("is not JSON: {e}"))),
-        },
-        Value::Object(map) => Ok(map),
-        _ => Err(wrong("must be an object".to_owned())),
+    let value = match value {
+        Value::Null => return Err(wrong("is NULL".to_owned())),
+        Value::String(text) => serde_json::from_str(&text).map_err(|e| wrong(format!("is not JSON: {e}")))?,
+        value => value,
+    };
+    match (method.body.as_ref().filter(|body| body.whole).and_then(|body| body.fields.first()), value) {
+        (Some(field), value) => Ok(Map::from_iter([(field.wire.clone(), value)])),
+        (None, Value::Object(map)) => Ok(map),
+        (None, _) => Err(wrong("must be an object".to_owned())),
     }
 }
 

@@ -216,7 +216,11 @@ fn news(resource: &Resource, method: &Method, changes: &Changes) -> Result<Vec<N
 /// What the body cannot do without must be set: what the row has now is not what SET says.
 fn check_body(resource: &Resource, method: &Method, set: &[String]) -> Result<()> {
     let given = |field: &Field| {
-        set.iter().any(|name| matches!(takes(method, name), Some(Choice::Body(f)) if f.wire == field.wire))
+        set.iter().any(|name| match takes(method, name) {
+            Some(Choice::Body(f)) => f.wire == field.wire,
+            Some(Choice::Inside(inside)) => inside.field.wire == field.wire,
+            _ => false,
+        })
     };
     let lacking = method.body.iter().flat_map(|b| &b.fields).find(|f| f.required && !given(f));
     let Some(Field { name, .. }) = lacking else { return Ok(()) };

@@ -133,7 +133,7 @@ fn exec_call(
     (names, mut row, has_json): (&[String], Vec<Value>, bool),
 ) -> Result<super::arguments::Planned> {
     let json: Option<Map<String, Value>> =
-        if has_json { row.pop().map(|v| body_of(whole, v)).transpose()? } else { None };
+        if has_json { row.pop().map(|v| body_of(whole, method, v)).transpose()? } else { None };
     check_required(run, (resource, method), names, json.as_ref())?;
     call_of(run, (resource, method), names.iter().cloned().zip(row).collect(), json)
 }
@@ -165,6 +165,7 @@ fn same(method: &Method, a: &str, b: &str) -> bool {
     match (takes(method, a), takes(method, b)) {
         (Some(Choice::Parameter(a)), Some(Choice::Parameter(b))) => a.wire == b.wire,
         (Some(Choice::Body(a)), Some(Choice::Body(b))) => a.wire == b.wire,
+        (Some(Choice::Inside(a)), Some(Choice::Inside(b))) => a.field.wire == b.field.wire && a.path == b.path,
         _ => a == b,
     }
 }

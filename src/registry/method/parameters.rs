@@ -1,0 +1,199 @@
+//! Where a method is sent, and the values that its request takes outside the body: server variables, and the parameters of
+//! the path item and of the operation. Must not know bodies or answers.
+
+use serde_json::Value;
+
+use super::place::Place;
+use crate::error::{Error, Result};
+use crate::registry::model::{Comparison, Location, Manner, Parameter, PathPart, Predicate, Shape, Style};
+use crate::registry::weir_keys::{self, ParameterKeys};
+use crate::registry::{schema, sql_name};
+
+/// The server of a method, its operation, its path item or the document, and its variables as parameters. Where none
+/// says a whole URL, that is noted: a base URL may still be set.
+pub(super) fn server(place: &mut Place<'_>) -> (String, Vec<Parameter>) {
+    let first = |value: &Value| value.get("servers").and_then(|s| s.get(0)).cloned();
+    let levels = [Some(place.method), Some(place.operation), place.item, Some(&place.document.root)];
+    let Some(server) = levels.into_iter().flatten().find_map(first) else {
+        place.note("no `servers` says where to send it");
+        return (String::new(), Vec::new());
+    };
+    let url = server.get("url").and_then(Value::as_str).unwrap_or_default().trim_end_matches('/').to_owned();
+    if !url.contains("://") {
+        place.note(&format!("the server `{url}` is no whole URL, such as https://api.example.com"));
+    }
+    let variables = server.get("variables").and_then(Value::as_object);
+    let mut parameters: Vec<Parameter> = variables
+        .into_iter()
+        .flatten()
+        .filter(|(wire, _)| url.contains(&format!("{{{wire}}}")))
+        .map(|(wire, variable)| server_variable(&url, wire, variable))
+        .collect();
+    for wire in names_in(&url) {
+        if parameters.iter().all(|p| p.wire != wire) {
+            parameters.push(server_variable(&url, &wire, &Value::Null));
+        }
+    }
+    (url, parameters)
+}
+
+/// Which host is asked is never guessed: the credentials go there. So a default counts only behind the host, and before
+/// it.
+fn server_variable(url: &str, wire: &str, variable: &Value) -> Parameter {
+    let constant = variable.get("default").map(text_of).filter(|d| !d.is_empty() && !in_host(url, wire));
+    let values = variable.get("enum").and_then(Value::as_array).into_iter().flatten();
+    Parameter {
+        wire: wire.to_owned(),
+        name: sql_name(wire),
+        location: Location::Server,
+        required: true,
+        shape: Shape { values: values.map(text_of).collect(), ..Shape::default() },
+        description: schema::description(variable),
+        variable: variable.get("x-stackQL-envVar").and_then(Value::as_str).map(str::to_owned),
+        constant,
+        predicate: None,
+        exact: true,
+        hidden: None,
+        manner: Manner::default(),
+    }
+}
+
+fn text_of(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+fn in_host(url: &str, wire: &str) -> bool {
+    let behind = url.split_once("://").map_or(url, |(_, behind)| behind);
+    behind.split('/').next().unwrap_or_default().contains(&format!("{{{wire}}}"))
+}
+
+/// What stands in braces.
+fn names_in(text: &str) -> Vec<String> {
+    text.split('{').skip(1).filter_map(|part| part.split_once('}')).map(|(name, _)| name.to_owned()).collect()
+}
+
+/// Parameters of the path item and of the operation; the operation's replace the item's of the same place and name.
+/// What the path names and nothing declares is a required text.
+pub(super) fn read_parameters(place: &mut Place<'_>, path: &[PathPart]) -> Result<Vec<Parameter>> {
+    let lists = [place.item.and_then(|i| i.get("parameters")), place.operation.get("parameters")];
+    let mut parameters: Vec<Parameter> = Vec::new();
+    for value in lists.into_iter().flatten().filter_map(Value::as_array).flatten() {
+        let value = place.document.resolve(value)?;
+        let Some(parameter) = parameter(place, value)? else { continue };
+        match parameters.iter_mut().find(|p| p.wire == parameter.wire && p.location == parameter.location) {
+            Some(known) => *known = parameter,
+            None => parameters.push(parameter),
+        }
+    }
+    for part in path {
+        if let PathPart::Parameter(wire) = part
+            && !parameters.iter().any(|p| p.wire == *wire && p.location == Location::Path)
+        {
+            place.note(&format!("the path's parameter `{wire}` is not declared; it is taken as a required text"));
+            let value = serde_json::json!({"name": wire, "in": "path", "schema": {"type": "string"}});
+            parameters.extend(parameter(place, &value)?);
+        }
+    }
+    tell_apart(&mut parameters);
+    Ok(parameters)
+}
+
+/// One SQL name is one value. Parameters of one wire name share it, whatever their places; of others with the same SQL name the
+/// second is called by its place too.
+fn tell_apart(parameters: &mut [Parameter]) {
+    for index in 1..parameters.len() {
+        let (before, rest) = parameters.split_at_mut(index);
+        let parameter = &mut rest[0];
+        if before.iter().any(|p| p.name == parameter.name && p.wire != parameter.wire) {
+            let place = match parameter.location {
+                Location::Header => "header",
+                Location::Path => "path",
+                _ => "query",
+            };
+            parameter.name = format!("{}_{place}", parameter.name);
+        }
+    }
+}
+
+fn parameter(place: &mut Place<'_>, value: &Value) -> Result<Option<Parameter>> {
+    let text = |key: &str| value.get(key).and_then(Value::as_str);
+    let flag = |key: &str| value.get(key) == Some(&Value::Bool(true));
+    let wire = text("name").ok_or_else(|| Error::document(format!("{}: a parameter has no name", place.here)))?;
+    let location = match text("in") {
+        Some("path") => Location::Path,
+        Some("query") => Location::Query,
+        Some("header") => Location::Header,
+        // A cookie is nothing that SQL can say.
+        Some("cookie") if flag("required") => {
+            place.cannot(format!("it needs the cookie `{wire}`, and weir sends none"));
+            return Ok(None);
+        }
+        _ => return Ok(None),
+    };
+    let here = format!("{}: parameter {wire}", place.here);
+    let keys: ParameterKeys = weir_keys::read(value, &here)?;
+    let predicate = keys.predicate.map(|p| predicate(&p, &here)).transpose()?;
+    let content = value.get("content").and_then(Value::as_object).and_then(|c| c.iter().next());
+    let shape = match value.get("schema").or_else(|| content.and_then(|(_, media)| media.get("schema"))) {
+        Some(s) => schema::shape(place.document, s, &here)?,
+        None => Shape::default(),
+    };
+    let style = match content {
+        Some((media, _)) if media.contains("json") => Style::Json,
+        _ => style(place, (wire, location), text("style").unwrap_or_default()),
+    };
+    // OpenAPI: `form`, the default style of a query, explodes unless told otherwise; `simple`, of path and header, does
+    // not.
+    let explode = match (value.get("explode").and_then(Value::as_bool), location) {
+        (Some(explode), _) => explode,
+        (None, Location::Query) => style == Style::Plain,
+        (None, _) => false,
+    };
+    let unsent = wire.starts_with("__") && place.drops_double_underscore();
+    Ok(Some(Parameter {
+        name: keys.name.or_else(|| text("x-stackQL-alias").map(str::to_owned)).unwrap_or_else(|| sql_name(wire)),
+        wire: wire.to_owned(),
+        location: if unsent { Location::Nowhere } else { location },
+        required: location == Location::Path || (flag("required") && !flag("allowEmptyValue")),
+        shape,
+        description: schema::description(value),
+        variable: keys.default.map(|d| d.env),
+        constant: None,
+        predicate,
+        exact: keys.exact,
+        hidden: keys.hidden,
+        manner: Manner { style, explode, reserved: flag("allowReserved") },
+    }))
+}
+
+fn style(place: &mut Place<'_>, (wire, location): (&str, Location), word: &str) -> Style {
+    match (word, location) {
+        ("spaceDelimited", Location::Query) => Style::Space,
+        ("pipeDelimited", Location::Query) => Style::Pipe,
+        ("deepObject", Location::Query) => Style::Deep,
+        ("" | "form", Location::Query) if place.flattens_as_aws() => Style::Dotted,
+        ("" | "form" | "simple", _) => Style::Plain,
+        (other, _) => {
+            place.cannot(format!("its parameter `{wire}` has the style `{other}`, which weir does not write"));
+            Style::Plain
+        }
+    }
+}
+
+fn predicate(keys: &weir_keys::PredicateKeys, place: &str) -> Result<Predicate> {
+    let operator = match keys.operator.as_str() {
+        "=" => Comparison::Equal,
+        "<" => Comparison::Less,
+        "<=" => Comparison::AtMost,
+        ">" => Comparison::Greater,
+        ">=" => Comparison::AtLeast,
+        "is_null" => Comparison::IsNull,
+        "is_not_null" => Comparison::IsNotNull,
+        other => return Err(Error::document(format!("{place}.x-weir.predicate: `{other}` is no operator"))),
+    };
+    let send = keys.send.as_ref().map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned));
+    if send.is_none() && matches!(operator, Comparison::IsNull | Comparison::IsNotNull) {
+        return Err(Error::document(format!("{place}.x-weir.predicate: `send` must say what to send")));
+    }
+    Ok(Predicate { column: keys.column.clone(), operator, send })
+}
