@@ -1,7 +1,9 @@
 //! OpenAPI schemas into the model's shapes, fields and columns.
 //! Knows the schema part of OpenAPI 3.0 and 3.1 as documents use it; reads leniently.
 
-use serde_json::{Map, Value};
+use std::collections::HashSet;
+
+use serde_json::Value;
 
 use super::document::Document;
 use super::model::{Column, Field, JsonPath, Kind, Shape};
@@ -12,6 +14,10 @@ use crate::error::{Error, Result};
 /// Schemas nest without end through `$ref`; what is deeper than this is any JSON.
 const DEEPEST: usize = 6;
 
+/// Where the columns of an answer begin: of what is in them only the first names and types are ever asked for, and the
+/// whole of it would be many times the document.
+const COLUMN: usize = DEEPEST - 1;
+
 /// The type and the rules of a value.
 pub fn shape(document: &Document, schema: &Value, place: &str) -> Result<Shape> {
     shape_at(document, schema, place, 0)
@@ -20,7 +26,7 @@ pub fn shape(document: &Document, schema: &Value, place: &str) -> Result<Shape> 
 /// The columns of an object schema, in document order.
 pub fn columns(document: &Document, schema: &Value, place: &str) -> Result<Vec<Column>> {
     let mut columns: Vec<Column> = Vec::new();
-    for field in fields(document, schema, place, 0)? {
+    for field in fields(document, schema, place, COLUMN)? {
         let name = if columns.iter().any(|c| c.name == field.name) { field.wire.clone() } else { field.name };
         columns.push(Column {
             name,
@@ -134,18 +140,18 @@ pub fn fields(document: &Document, schema: &Value, place: &str, depth: usize) ->
     if depth > DEEPEST {
         return Ok(Vec::new());
     }
-    let mut found: Map<String, Value> = Map::new();
-    let mut required: Vec<String> = Vec::new();
-    gather(document, schema, 0, &mut found, &mut required)?;
-    let mut fields: Vec<Field> = Vec::with_capacity(found.len());
-    for (wire, property) in &found {
+    let mut found = Found::default();
+    gather(document, schema, 0, &mut found)?;
+    let required: HashSet<&str> = found.required.into_iter().collect();
+    let mut fields: Vec<Field> = Vec::with_capacity(found.properties.len());
+    for (wire, property) in found.properties {
         let place = format!("{place}.{wire}");
         let property = document.resolve(property)?;
-        let keys: PropertyKeys = weir_keys::read(property, &format!("{}: {place}", document.file))?;
+        let keys: PropertyKeys = keys(document, property, &place)?;
         fields.push(Field {
             name: keys.name.unwrap_or_else(|| sql_name(wire)),
             wire: wire.clone(),
-            required: required.contains(wire),
+            required: required.contains(wire.as_str()),
             shape: shape_at(document, property, &place, depth)?,
             description: description(property),
         });
@@ -153,31 +159,45 @@ pub fn fields(document: &Document, schema: &Value, place: &str, depth: usize) ->
     Ok(fields)
 }
 
-fn gather(
-    document: &Document,
-    schema: &Value,
-    depth: usize,
-    found: &mut Map<String, Value>,
-    required: &mut Vec<String>,
-) -> Result<()> {
+/// The keys under a property's `x-weir`.
+fn keys(document: &Document, property: &Value, place: &str) -> Result<PropertyKeys> {
+    match property.get("x-weir") {
+        None => Ok(PropertyKeys::default()),
+        Some(_) => weir_keys::read(property, &format!("{}: {place}", document.file)),
+    }
+}
+
+/// What the parts of a schema hold together.
+#[derive(Default)]
+struct Found<'a> {
+    properties: Vec<(&'a String, &'a Value)>,
+    names: HashSet<&'a str>,
+    required: Vec<&'a str>,
+}
+
+fn gather<'a>(document: &'a Document, schema: &'a Value, depth: usize, found: &mut Found<'a>) -> Result<()> {
     let schema = document.resolve(schema)?;
     if depth > DEEPEST {
         return Ok(());
     }
     if let Some(names) = schema.get("required").and_then(Value::as_array) {
-        required.extend(names.iter().filter_map(Value::as_str).map(str::to_owned));
+        found.required.extend(names.iter().filter_map(Value::as_str));
     }
     let own = schema.get("properties").and_then(Value::as_object);
     for (name, property) in own.into_iter().flatten() {
-        found.entry(name.clone()).or_insert_with(|| property.clone());
+        if found.names.insert(name) {
+            found.properties.push((name, property));
+        }
     }
     let alternatives: &[&str] = if own.is_some() { &["allOf"] } else { &["allOf", "oneOf", "anyOf"] };
     for key in alternatives {
         for part in schema.get(*key).and_then(Value::as_array).into_iter().flatten() {
-            // What one alternative requires is not required of all.
-            let mut ignored = Vec::new();
-            let required = if *key == "allOf" { &mut *required } else { &mut ignored };
-            gather(document, part, depth + 1, found, required)?;
+            let known = found.required.len();
+            gather(document, part, depth + 1, found)?;
+            if *key != "allOf" {
+                // What one alternative requires is not required of all.
+                found.required.truncate(known);
+            }
         }
     }
     Ok(())
