@@ -1,14 +1,18 @@
 //! Floor 0: what exists. Documents in, validated model out.
 //! Knows no HTTP, no Arrow, no SQL; imports only the ground.
 
+mod cache;
 mod choose;
 mod document;
 mod fit;
+mod index;
 mod load;
 mod method;
 mod model;
+mod roots;
 mod schema;
 mod source;
+mod split;
 mod weir_keys;
 
 pub use choose::{Choice, Supply, check_given, choose, required, taken, takes};

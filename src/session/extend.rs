@@ -23,7 +23,7 @@ use crate::secret::Redactor;
 /// # Errors
 /// When a registry folder does not exist.
 pub fn extend(mut builder: SessionStateBuilder, options: SessionOptions) -> Result<SessionStateBuilder> {
-    let registry = Arc::new(Registry::open(&options.registries)?);
+    let registry = Arc::new(Registry::open(&options.registries, options.cache.as_deref())?);
     let variables = Arc::new(options.variables);
     let settings = options.settings;
     let client = Client::new(ClientOptions { policy: settings.policy(), ..ClientOptions::default() });

@@ -59,6 +59,8 @@ pub struct SessionOptions {
     pub observer: Observer,
     /// Where the journal of writes lies. None: writes are not journalled.
     pub state: Option<PathBuf>,
+    /// Where models of documents are kept. None: every session reads its documents anew.
+    pub cache: Option<PathBuf>,
 }
 
 /// Told what became of a row of a write, as soon as it is known. It must not block.
@@ -77,6 +79,7 @@ impl Default for SessionOptions {
             confirm: None,
             observer: Arc::new(|_| {}),
             state: None,
+            cache: None,
         }
     }
 }
@@ -128,7 +131,7 @@ impl Session {
     /// # Errors
     /// When a registry folder does not exist.
     pub fn new(options: SessionOptions) -> Result<Session> {
-        let registry = Arc::new(Registry::open(&options.registries)?);
+        let registry = Arc::new(Registry::open(&options.registries, options.cache.as_deref())?);
         let client = Client::new(ClientOptions { policy: options.settings.policy(), ..ClientOptions::default() });
         let sealed = options.settings.read_only;
         let state = Arc::new(State {

@@ -104,7 +104,8 @@ pub(super) async fn open(
     // The sandbox inside the program ends with it: what a run began there cannot be gone on with.
     let state = if common.sandbox { around.named_state.clone() } else { around.state.clone() };
     let registries = common.registry.clone();
-    let options = SessionOptions { registries, variables, settings, notices, confirm, observer, state };
+    let cache = around.cache.clone();
+    let options = SessionOptions { registries, variables, settings, notices, confirm, observer, state, cache };
     Ok((Session::new(options)?, sandbox))
 }
 

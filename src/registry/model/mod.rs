@@ -1,12 +1,14 @@
 //! What exists: providers, services, resources and their methods, validated, with every name, type and path resolved.
 //! Plain data. Knows no document format (that is `document` and `load`), no HTTP, no Arrow, no SQL.
 
+mod entry;
 mod operation;
 mod paging;
 mod provider;
 mod resource;
 mod value;
 
+pub use entry::*;
 pub use operation::*;
 pub use paging::*;
 pub use provider::*;

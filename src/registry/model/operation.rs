@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::paging::Paging;
 use super::value::{Column, Field, JsonPath, Shape};
 
 /// One HTTP operation.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Method {
     /// Key in the document: `create`.
     pub name: String,
@@ -44,7 +46,7 @@ pub struct Method {
 }
 
 /// HTTP methods that documents use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum HttpVerb {
     /// GET
     Get,
@@ -76,7 +78,7 @@ impl HttpVerb {
 }
 
 /// A part of a path template.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PathPart {
     /// Sent as it stands.
     Literal(String),
@@ -85,7 +87,7 @@ pub enum PathPart {
 }
 
 /// Where a parameter stands in a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Location {
     /// In the server's host or base path.
     Server,
@@ -98,7 +100,7 @@ pub enum Location {
 }
 
 /// A value the request needs or takes, outside its body.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Parameter {
     /// Name on the wire.
     pub wire: String,
@@ -127,7 +129,7 @@ pub struct Parameter {
 }
 
 /// A predicate in the rows' own words that a parameter serves.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Predicate {
     /// SQL name of the row column.
     pub column: String,
@@ -138,7 +140,7 @@ pub struct Predicate {
 }
 
 /// Comparisons a [`Predicate`] can serve.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Comparison {
     /// `=`
     Equal,
@@ -157,7 +159,7 @@ pub enum Comparison {
 }
 
 /// A request's body.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Body {
     /// `application/json`
     pub media_type: String,
@@ -170,7 +172,7 @@ pub struct Body {
 }
 
 /// What comes back.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Answer {
     /// `Accept` header and decoding.
     pub media_type: String,
@@ -185,7 +187,7 @@ pub struct Answer {
 }
 
 /// An order that the API can produce.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Order {
     /// SQL name of the column.
     pub column: String,
@@ -198,14 +200,14 @@ pub struct Order {
 }
 
 /// When a 404 means that there are no rows.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NotFound {
     /// Codes in the answer that mean something else all the same (a route that does not exist).
     pub unless_codes: Vec<i64>,
 }
 
 /// A header that makes a repeated request take effect once.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Idempotency {
     /// The header that carries the key.
     pub header: String,
@@ -215,7 +217,7 @@ pub struct Idempotency {
 
 /// How to learn what became of a call that is answered before it has taken effect: a method of the resource is asked
 /// for the row, every so often, until its column has one of the values.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settles {
     /// The method to ask: a GET without pages.
     pub method: String,

@@ -1,10 +1,12 @@
 //! A provider: one API, how it is reached, and the services that it lists.
 //! Plain data; knows no document format, no HTTP, no Arrow, no SQL.
 
+use serde::{Deserialize, Serialize};
+
 use super::value::JsonPath;
 
 /// A provider: one API with one way of signing in, and a list of services.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Provider {
     /// The first part of a table's name.
     pub name: String,
@@ -18,10 +20,12 @@ pub struct Provider {
     pub services: Vec<ServiceEntry>,
     /// How to talk to it.
     pub access: Access,
+    /// Why weir cannot talk to it, if it cannot: it is listed all the same.
+    pub unsupported: Option<String>,
 }
 
 /// What provider.yaml says of a service, without its document.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ServiceEntry {
     /// `stream`: the second part of a table's name.
     pub name: String,
@@ -38,7 +42,7 @@ pub struct ServiceEntry {
 }
 
 /// How a provider is reached: base URL, credentials, limits, and what its errors look like.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Access {
     /// Environment variable that replaces the documents' server, where set.
     pub base_url_variable: Option<String>,
@@ -61,7 +65,7 @@ pub struct Access {
 }
 
 /// One way to sign in. The strings are names of environment variables, never secrets.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AuthScheme {
     /// `Authorization: Bearer <value>`
     Bearer(String),
@@ -70,7 +74,7 @@ pub enum AuthScheme {
 }
 
 /// A documented rate limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RateWindow {
     /// Requests allowed in the window.
     pub requests: u32,
@@ -79,7 +83,7 @@ pub struct RateWindow {
 }
 
 /// Where an error answer keeps its messages: an array of objects, one object, or a text.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorShape {
     /// Path of the array or object.
     pub at: JsonPath,
@@ -90,7 +94,7 @@ pub struct ErrorShape {
 }
 
 /// Advice for a refusal with this status and, where given, this code.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorHint {
     /// HTTP status, where it matters.
     pub status: Option<u16>,
