@@ -300,11 +300,13 @@ components:
         let (_folder, cache, key) = kept();
         let path = cache.folder.join(key.file_name());
         let bytes = std::fs::read(&path).unwrap();
-        for length in 0..bytes.len() {
+        // All of the head, and enough of what is behind it to meet the index and each part.
+        let places = || (0..bytes.len()).filter(|at| *at < 90 || at % 61 == 0);
+        for length in places() {
             std::fs::write(&path, &bytes[..length]).unwrap();
             assert!(!whole(&cache, &key), "cut at {length}");
         }
-        for at in 0..bytes.len() {
+        for at in places() {
             let mut damaged = bytes.clone();
             damaged[at] ^= 0x41;
             std::fs::write(&path, damaged).unwrap();

@@ -9,6 +9,7 @@ mod index;
 mod load;
 mod method;
 mod model;
+mod provider;
 mod roots;
 mod schema;
 mod source;

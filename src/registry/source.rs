@@ -9,8 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::cache::{Cache, Key, Stored};
 use super::document::Document;
-use super::load::{self, Loaded, LoadedProvider};
+use super::load::{self, Loaded};
 use super::model::{Provider, Resource, Service};
+use super::provider::{self, LoadedProvider};
 use super::roots::Root;
 use super::{index, split};
 use crate::error::{Error, Result, nearest};
@@ -181,12 +182,12 @@ impl Registry {
     }
 
     fn loaded_provider(&self, name: &str, text: &str) -> Result<LoadedProvider> {
-        let Some(cache) = &self.cache else { return load::provider(&Document::parse(name, text)?) };
+        let Some(cache) = &self.cache else { return provider::provider(&Document::parse(name, text)?) };
         let key = Key::of(&["provider", name, text]);
         if let Some(loaded) = cache.value(&key) {
             return Ok(loaded);
         }
-        let loaded = load::provider(&Document::parse(name, text)?)?;
+        let loaded = provider::provider(&Document::parse(name, text)?)?;
         cache.store_value(&key, &loaded);
         Ok(loaded)
     }
@@ -370,4 +371,96 @@ fn unknown<'a>(what: &str, name: &str, names: impl Iterator<Item = &'a str>, loo
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const THINGS: &str = "
+servers: [{url: 'https://demo.example'}]
+paths: {/things: {get: {responses: {'200': {content: {application/json: {schema: {properties: {id: {type: string}}}}}}}}}}
+components: {x-stackQL-resources: {things: {methods: {list: {operation: {$ref: '#/paths/~1things/get'}}, lost: {}}}}}
+";
+
+    /// A registry of one provider, `demo`, with these services and files beside its provider.yaml.
+    fn demo(services: &str, files: &[(&str, &str)]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        let version = folder.path().join("src/folder/v1.0");
+        std::fs::create_dir_all(&version).unwrap();
+        std::fs::write(version.join("provider.yaml"), format!("id: demo\nproviderServices: {{{services}}}\n")).unwrap();
+        for (name, text) in files {
+            std::fs::write(version.join(name), text).unwrap();
+        }
+        folder
+    }
+
+    fn open(folder: &tempfile::TempDir, cache: Option<&Path>) -> Registry {
+        Registry::open(&[folder.path().to_owned()], cache).unwrap()
+    }
+
+    #[test]
+    fn what_is_missing_or_broken_is_told_by_its_file_and_hides_nothing_else() {
+        let services = "a: {service: {$ref: folder/v1.0/a.yaml}}, b: {service: {$ref: folder/v1.0/b.yaml}}, \
+                        c: {service: {$ref: folder/v1.0/c.yaml}}, d: {}, e: {service: {$ref: ../../../e.yaml}}";
+        let folder = demo(services, &[("a.yaml", THINGS), ("c.yaml", "paths: [\n")]);
+        let registry = open(&folder, None);
+        registry.read_all("demo", &["a", "b", "c"]);
+        assert_eq!(registry.resource("demo", "a", "things").unwrap().methods.len(), 1);
+        for (service, said) in [("b", "b.yaml cannot be read"), ("c", "not YAML")] {
+            let error = registry.service("demo", service).unwrap_err().to_string();
+            assert!(error.contains(said), "{error}");
+        }
+        let mut problems = registry.new_problems();
+        problems.sort_by_key(|p| {
+            ["providerServices.d", "e.yaml", "a.yaml", "b.yaml", "c.yaml"].map(|part| !p.contains(part))
+        });
+        assert_eq!(problems.len(), 5, "{problems:#?}");
+        assert!(problems[0].contains("`service.$ref` must name its document"), "{problems:#?}");
+        assert!(problems[1].contains("leads out of the registry"), "{problems:#?}");
+        assert!(problems[2].contains("things.methods.lost"), "{problems:#?}");
+        assert_eq!(registry.new_problems(), Vec::<String>::new(), "each is told once");
+        assert_eq!(registry.problems().len(), 5);
+    }
+
+    #[test]
+    fn resources_may_stand_in_a_document_of_their_own() {
+        let (paths, resources) = THINGS.split_at(THINGS.find("components").unwrap());
+        let resources = resources.replace("'#/paths", "'folder/v1.0/a.yaml#/paths");
+        let services = "a: {service: {$ref: folder/v1.0/a.yaml}, resources: {$ref: folder/v1.0/r.yaml}}";
+        let folder = demo(services, &[("a.yaml", paths), ("r.yaml", &resources)]);
+        let registry = open(&folder, None);
+        assert_eq!(registry.resource("demo", "a", "things").unwrap().methods[0].name, "list");
+    }
+
+    #[test]
+    fn a_provider_that_is_no_http_api_is_listed_and_refused_with_the_reason() {
+        let folder = demo("a: {service: {$ref: folder/v1.0/a.yaml}}}\nprotocolType: local_templated\nconfig: {", &[]);
+        let registry = open(&folder, None);
+        assert_eq!(registry.provider("demo").unwrap().services.len(), 1);
+        let error = registry.resource("demo", "a", "things").unwrap_err().to_string();
+        assert!(error.contains("protocolType: local_templated"), "{error}");
+    }
+
+    #[test]
+    fn a_document_that_changed_is_read_anew_and_a_cache_that_is_gone_is_not_missed() {
+        let folder = demo("a: {service: {$ref: folder/v1.0/a.yaml}}", &[("a.yaml", THINGS)]);
+        let kept = tempfile::tempdir().unwrap();
+        let columns = |registry: &Registry| registry.resource("demo", "a", "things").unwrap().columns[0].name.clone();
+        assert_eq!(columns(&open(&folder, Some(kept.path()))), "id");
+        let cached = open(&folder, Some(kept.path()));
+        assert_eq!(cached.service("demo", "a").unwrap().problems.len(), 1);
+        assert!(cached.held("demo", "a").unwrap().stored.is_some());
+        std::fs::remove_dir_all(kept.path()).unwrap();
+        assert_eq!(columns(&cached), "id");
+        open(&folder, Some(kept.path())).service("demo", "a").unwrap();
+        std::fs::write(folder.path().join("src/folder/v1.0/a.yaml"), THINGS.replace("{id:", "{key:")).unwrap();
+        assert_eq!(columns(&open(&folder, Some(kept.path()))), "key");
+    }
+
+    #[test]
+    fn a_resource_whose_name_begins_as_anothers_does_not_have_its_problems() {
+        let problem = "a.yaml: components.x-stackQL-resources.zones_logs.methods.list: no";
+        assert!(is_of(problem, "zones_logs") && !is_of(problem, "zones") && !is_of(problem, "logs"));
+    }
 }

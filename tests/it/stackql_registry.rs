@@ -141,20 +141,10 @@ async fn every_resource_and_method_answers() {
             }
         }
         for statement in statements {
-            if let Err(error) = answered(&session, &statement).await {
+            if let Err(error) = crate::harness::run_in(&session, &statement).await {
                 wrong.push(format!("{statement}: {error}"));
             }
         }
     }
     assert!(wrong.is_empty(), "{} statements:\n{}", wrong.len(), wrong[..wrong.len().min(30)].join("\n"));
-}
-
-async fn answered(session: &Session, statement: &str) -> weir::error::Result<()> {
-    let mut answer = session.run(statement).await?;
-    if let Some(mut rows) = answer.rows.take() {
-        while let Some(batch) = rows.next().await {
-            batch?;
-        }
-    }
-    Ok(())
 }
