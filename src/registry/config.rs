@@ -2,27 +2,26 @@
 //! at its resource, its service's document, the service's entry in provider.yaml, and the provider.
 //! Knows where the parts stand and which comes first; no key's meaning.
 
-use std::sync::Arc;
-
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::document::Document;
 
 /// What a service's methods inherit from provider.yaml.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Inherited {
     /// `config` of the service's entry.
-    entry: Option<Arc<Value>>,
+    entry: Option<Value>,
     /// `config` of the provider.
-    provider: Option<Arc<Value>>,
+    provider: Option<Value>,
 }
 
 impl Inherited {
     /// Of the service whose entry in `document` this is.
     pub(super) fn of(document: &Document, entry: &Value) -> Inherited {
-        let config = |value: &Value| value.get("config").filter(|c| c.is_object()).cloned().map(Arc::new);
+        let config = |value: &Value| value.get("config").filter(|c| c.is_object()).cloned();
         // A service's entry may also carry it under the name that its document uses.
-        let named = entry.get("x-stackQL-config").filter(|c| c.is_object()).cloned().map(Arc::new);
+        let named = entry.get("x-stackQL-config").filter(|c| c.is_object()).cloned();
         Inherited { entry: config(entry).or(named), provider: config(&document.root) }
     }
 }
@@ -35,7 +34,7 @@ impl<'a> Config<'a> {
     /// What holds for all of a service's document.
     pub(super) fn of_service(document: &'a Document, inherited: &'a Inherited) -> Config<'a> {
         let own = ["x-stackQL-config", "config"].iter().find_map(|key| document.root.get(*key));
-        let far = [inherited.entry.as_deref(), inherited.provider.as_deref()];
+        let far = [inherited.entry.as_ref(), inherited.provider.as_ref()];
         Config(own.into_iter().chain(far.into_iter().flatten()).collect())
     }
 

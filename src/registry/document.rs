@@ -1,6 +1,10 @@
 //! A document as read: YAML into one JSON value, with its name for messages, and `$ref` within it.
 //! Knows OpenAPI's references and nothing of its meaning.
 
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, EnumAccess, Error as _, MapAccess, SeqAccess, VariantAccess, Visitor};
+use serde_json::map::Entry;
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Place, Result};
@@ -21,9 +25,8 @@ impl Document {
     /// [`Kind::Document`](crate::error::Kind::Document) with line and column where the text is not YAML, or its top
     /// is not a mapping.
     pub fn parse(file: &str, text: &str) -> Result<Document> {
-        let mut yaml: yaml_serde::Value = yaml_serde::from_str(text).map_err(|e| not_yaml(file, &e))?;
-        yaml.apply_merge().map_err(|e| not_yaml(file, &e))?;
-        let root = to_json(yaml);
+        let deserializer = yaml_serde::Deserializer::from_str(text);
+        let root = Node.deserialize(deserializer).map_err(|e| not_yaml(file, &e))?;
         if !root.is_object() {
             return Err(Error::document(format!("{file}: a mapping must stand at the top of a document")));
         }
@@ -71,36 +74,109 @@ fn not_yaml(file: &str, error: &yaml_serde::Error) -> Error {
     }
 }
 
-/// YAML's values as JSON's. Keys that are not text (`200:`) become text; tags are passed over.
-fn to_json(yaml: yaml_serde::Value) -> Value {
-    match yaml {
-        yaml_serde::Value::Null => Value::Null,
-        yaml_serde::Value::Bool(b) => Value::Bool(b),
-        yaml_serde::Value::Number(n) => number(&n),
-        yaml_serde::Value::String(s) => Value::String(s),
-        yaml_serde::Value::Sequence(items) => Value::Array(items.into_iter().map(to_json).collect()),
-        yaml_serde::Value::Mapping(entries) => {
-            let mut map = Map::with_capacity(entries.len());
-            for (key, value) in entries {
-                map.insert(key_text(key), to_json(value));
-            }
-            Value::Object(map)
+/// YAML's values as JSON's, without a tree of YAML in between, which would take as long again. Keys that are not text
+/// (`200:`) become text; tags are passed over; `<<` is merged; integers beyond 64 bits are the nearest double.
+struct Node;
+
+impl<'de> DeserializeSeed<'de> for Node {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Node {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a YAML value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_none<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, flag: bool) -> Result<Value, E> {
+        Ok(Value::Bool(flag))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Value, E> {
+        Ok(number.into())
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Value, E> {
+        Ok(number.into())
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a bound that no 64-bit value reaches may be rounded")]
+    fn visit_i128<E>(self, number: i128) -> Result<Value, E> {
+        Ok(Value::from(number as f64))
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a bound that no 64-bit value reaches may be rounded")]
+    fn visit_u128<E>(self, number: u128) -> Result<Value, E> {
+        Ok(Value::from(number as f64))
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Value, E> {
+        Ok(Value::from(number))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Value, E> {
+        Ok(Value::String(text.to_owned()))
+    }
+
+    fn visit_string<E>(self, text: String) -> Result<Value, E> {
+        Ok(Value::String(text))
+    }
+
+    fn visit_enum<A: EnumAccess<'de>>(self, tagged: A) -> Result<Value, A::Error> {
+        let (_, content) = tagged.variant::<String>()?;
+        content.newtype_variant_seed(Node)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+        let mut list = Vec::new();
+        while let Some(entry) = entries.next_element_seed(Node)? {
+            list.push(entry);
         }
-        yaml_serde::Value::Tagged(tagged) => to_json(tagged.value),
+        Ok(Value::Array(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+        let mut map = Map::new();
+        while let Some(key) = entries.next_key_seed(Node)? {
+            let key = if let Value::String(text) = key { text } else { key.to_string() };
+            match map.entry(key) {
+                Entry::Vacant(place) => place.insert(entries.next_value_seed(Node)?),
+                Entry::Occupied(place) => {
+                    return Err(A::Error::custom(format_args!("the key `{}` stands there twice", place.key())));
+                }
+            };
+        }
+        if let Some(merged) = map.shift_remove("<<") {
+            merge(&mut map, merged).map_err(A::Error::custom)?;
+        }
+        Ok(Value::Object(map))
     }
 }
 
-fn number(n: &yaml_serde::Number) -> Value {
-    if let Some(i) = n.as_i64() {
-        return i.into();
-    }
-    n.as_u64().map_or_else(|| n.as_f64().map_or(Value::Null, Value::from), Value::from)
-}
-
-fn key_text(key: yaml_serde::Value) -> String {
-    match to_json(key) {
-        Value::String(s) => s,
-        other => other.to_string(),
+/// YAML's `<<`: the entries of one mapping or of several, where the mapping has none of its own of that name.
+fn merge(map: &mut Map<String, Value>, merged: Value) -> Result<(), &'static str> {
+    match merged {
+        Value::Object(entries) => {
+            for (key, value) in entries {
+                map.entry(key).or_insert(value);
+            }
+            Ok(())
+        }
+        Value::Array(list) if list.iter().all(Value::is_object) => list.into_iter().try_for_each(|one| merge(map, one)),
+        _ => Err("`<<` takes a mapping, or a list of mappings"),
     }
 }
 
@@ -120,6 +196,29 @@ mod tests {
     fn numbers_as_keys_are_text() {
         let document = Document::parse("d", "responses: {200: {a: 1.5}}").unwrap();
         assert_eq!(document.root.pointer("/responses/200/a"), Some(&Value::from(1.5)));
+    }
+
+    #[test]
+    fn what_json_cannot_say_is_said_as_it_can() {
+        let text = "a: &a {x: 1, y: 2}\nb: {<<: *a, y: 3}\nc: {<<: [*a, {z: 4, x: 9}]}\nd: !text 5\n\
+                    e: 18446744073709552000\nf: .nan\ng: ~\nh: 0x1F\ni: -5\ntrue: yes\n";
+        let root = Document::parse("d", text).unwrap().root;
+        let expected = serde_json::json!({
+            "a": {"x": 1, "y": 2}, "b": {"y": 3, "x": 1}, "c": {"x": 1, "y": 2, "z": 4}, "d": 5,
+            "e": 18_446_744_073_709_552_000_f64, "f": null, "g": null, "h": 31, "i": -5, "true": "yes"
+        });
+        assert_eq!(root, expected);
+    }
+
+    #[test]
+    fn a_key_that_stands_twice_and_a_merge_of_nothing_are_refused_with_their_place() {
+        for (text, said) in [("a: 1\nb: 2\na: 3\n", "the key `a` stands there twice"), ("a: {<<: 5}\n", "`<<` takes")] {
+            let error = Document::parse("demo.yaml", text).unwrap_err();
+            assert!(error.to_string().contains(said), "{error}");
+            assert_eq!(error.place().unwrap().file.as_deref(), Some("demo.yaml"));
+        }
+        assert!(Document::parse("demo.yaml", "- a list\n").unwrap_err().to_string().contains("a mapping must stand"));
+        assert!(Document::parse("demo.yaml", "").unwrap_err().to_string().contains("demo.yaml"));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Documents into the model: provider.yaml into a [`Provider`], a service's document into a [`Service`].
+//! A service's document into the model, and how a provider is reached.
 //! One broken resource is reported and hides none of the others.
 
 use std::sync::Arc;
@@ -8,53 +8,28 @@ use serde_json::Value;
 use super::config::{Config, Inherited};
 use super::document::Document;
 use super::model::{
-    Column, HttpVerb, JsonPath, Kind, Location, Method, PagingStyle, Parameter, Provider, Resource, Service,
-    ServiceEntry, Shape, Verbs,
+    Column, HttpVerb, JsonPath, Kind, Location, Method, PagingStyle, Parameter, Resource, Shape, Verbs,
 };
 use super::weir_keys::{self, DerivedKeys, ResourceKeys};
-use super::{access, method, schema, verbs};
+use super::{method, schema, verbs};
 use crate::error::{Error, Result, nearest};
 
-/// A provider, and the reference each of its services gives to its document, in the same order.
-pub fn provider(document: &Document) -> Result<(Provider, Vec<String>)> {
-    let root = &document.root;
-    let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let name = [text(root, "name"), text(root, "id")].into_iter().find(|n| !n.is_empty());
-    let name = name.ok_or_else(|| Error::document(format!("{}: a provider needs a `name`", document.file)))?;
-    let mut services = Vec::new();
-    let mut references = Vec::new();
-    for (key, entry) in root.get("providerServices").and_then(Value::as_object).into_iter().flatten() {
-        let Some(reference) = entry.pointer("/service/$ref").and_then(Value::as_str) else {
-            return Err(Error::document(format!(
-                "{}: providerServices.{key}: `service.$ref` must name its document",
-                document.file
-            )));
-        };
-        references.push(reference.to_owned());
-        services.push(ServiceEntry {
-            name: Some(text(entry, "name")).filter(|n| !n.is_empty()).unwrap_or_else(|| key.clone()),
-            id: text(entry, "id"),
-            title: text(entry, "title"),
-            description: schema::description(entry),
-            version: text(entry, "version"),
-            preferred: entry.get("preferred") == Some(&Value::Bool(true)),
-            inherited: Inherited::of(document, entry),
-        });
-    }
-    let title = Some(text(root, "title")).filter(|t| !t.is_empty()).unwrap_or_else(|| name.clone());
-    let access = access::access(document)?;
-    let description = schema::description(root);
-    Ok((Provider { name, version: text(root, "version"), title, description, services, access }, references))
+/// What a service's document holds.
+pub struct Loaded {
+    /// Resources in document order.
+    pub resources: Vec<Arc<Resource>>,
+    /// Parts that cannot be used, each with file and path.
+    pub problems: Vec<String>,
 }
 
-/// A service. Parts that cannot be used are listed in [`Service::problems`].
-pub fn service(document: &Document, inherited: &Inherited, provider: &str, name: &str) -> Result<Service> {
+/// A service. Parts that cannot be used are listed in [`Loaded::problems`].
+pub fn service(document: &Document, inherited: &Inherited, provider: &str, name: &str) -> Result<Loaded> {
     let resources = document.root.pointer("/components/x-stackQL-resources").and_then(Value::as_object);
     let resources = resources.ok_or_else(|| {
         Error::document(format!("{}: no `components.x-stackQL-resources`", document.file))
             .hint("docs/registry.md shows a smallest document")
     })?;
-    let mut service = Service { name: name.to_owned(), resources: Vec::new(), problems: Vec::new() };
+    let mut service = Loaded { resources: Vec::new(), problems: Vec::new() };
     for (key, value) in resources {
         let config = Config::of_service(document, inherited);
         let names = (provider, name, key.as_str());
@@ -442,7 +417,7 @@ components:
     fn the_name_of_a_request_is_in_the_usual_header_unless_the_document_says_another() {
         let of = |keys: &str| {
             let document = Document::parse("provider.yaml", &format!("name: demo\nx-weir: {{{keys}}}\n")).unwrap();
-            provider(&document).map(|(provider, _)| provider.access.request_id)
+            super::super::access::access(&document).map(|access| access.request_id)
         };
         assert_eq!(of("").unwrap().as_deref(), Some("x-request-id"));
         assert_eq!(of("request_id: x-trace").unwrap().as_deref(), Some("x-trace"));

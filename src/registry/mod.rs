@@ -2,16 +2,21 @@
 //! Knows no HTTP, no Arrow, no SQL; imports only the ground.
 
 mod access;
+mod cache;
 mod choose;
 mod config;
 mod document;
 mod fit;
+mod index;
 mod load;
 mod method;
 mod model;
+mod provider;
+mod roots;
 mod schema;
 mod sign_in;
 mod source;
+mod split;
 mod verbs;
 mod weir_keys;
 

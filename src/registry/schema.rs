@@ -1,7 +1,9 @@
 //! OpenAPI schemas into the model's shapes, fields and columns.
 //! Knows the schema part of OpenAPI 3.0 and 3.1 as documents use it; reads leniently.
 
-use serde_json::{Map, Value};
+use std::collections::HashSet;
+
+use serde_json::Value;
 
 use super::document::Document;
 use super::model::{Column, Field, JsonPath, Kind, Shape};
@@ -12,6 +14,10 @@ use crate::error::{Error, Result};
 /// Schemas nest without end through `$ref`; what is deeper than this is any JSON.
 const DEEPEST: usize = 6;
 
+/// Where the columns of an answer begin: of what is in them only the first names and types are ever asked for, and the
+/// whole of it would be many times the document.
+const COLUMN: usize = DEEPEST - 1;
+
 /// The type and the rules of a value.
 pub fn shape(document: &Document, schema: &Value, place: &str) -> Result<Shape> {
     shape_at(document, schema, place, 0)
@@ -20,7 +26,7 @@ pub fn shape(document: &Document, schema: &Value, place: &str) -> Result<Shape> 
 /// The columns of an object schema, in document order.
 pub fn columns(document: &Document, schema: &Value, place: &str) -> Result<Vec<Column>> {
     let mut columns: Vec<Column> = Vec::new();
-    for field in fields(document, schema, place, 0)? {
+    for field in fields(document, schema, place, COLUMN)? {
         let name = if columns.iter().any(|c| c.name == field.name) { field.wire.clone() } else { field.name };
         columns.push(Column {
             name,
@@ -131,75 +137,84 @@ fn text_of(value: &Value) -> String {
 /// The properties of an object schema. `allOf`, `oneOf` and `anyOf` are merged where it has none of its own, and
 /// `allOf` in any case.
 pub fn fields(document: &Document, schema: &Value, place: &str, depth: usize) -> Result<Vec<Field>> {
-    let gathered = Gathered { document, every: false, found: Map::new(), required: Vec::new() };
-    gathered.fields(schema, place, depth)
+    gathered(document, schema, (place, depth), false)
 }
 
 /// What a request may say: the properties of an object schema and of all its alternatives.
 pub fn request_fields(document: &Document, schema: &Value, place: &str) -> Result<Vec<Field>> {
-    let gathered = Gathered { document, every: true, found: Map::new(), required: Vec::new() };
-    gathered.fields(schema, place, 0)
+    gathered(document, schema, (place, 0), true)
 }
 
-/// The properties of a schema and its parts, by wire name.
-struct Gathered<'a> {
-    document: &'a Document,
+fn gathered(document: &Document, schema: &Value, (place, depth): (&str, usize), every: bool) -> Result<Vec<Field>> {
+    if depth > DEEPEST {
+        return Ok(Vec::new());
+    }
+    let mut found = Found { every, ..Found::default() };
+    gather(document, schema, 0, &mut found)?;
+    let required: HashSet<&str> = found.required.into_iter().collect();
+    let mut fields: Vec<Field> = Vec::with_capacity(found.properties.len());
+    for (wire, property) in found.properties {
+        let place = format!("{place}.{wire}");
+        let property = document.resolve(property)?;
+        let keys: PropertyKeys = keys(document, property, &place)?;
+        // What is read only is required of answers alone.
+        let read_only = property.get("readOnly") == Some(&Value::Bool(true));
+        fields.push(Field {
+            name: keys.name.unwrap_or_else(|| sql_name(wire)),
+            wire: wire.clone(),
+            required: !read_only && required.contains(wire.as_str()),
+            shape: shape_at(document, property, &place, depth)?,
+            description: description(property),
+        });
+    }
+    Ok(fields)
+}
+
+/// The keys under a property's `x-weir`.
+fn keys(document: &Document, property: &Value, place: &str) -> Result<PropertyKeys> {
+    match property.get("x-weir") {
+        None => Ok(PropertyKeys::default()),
+        Some(_) => weir_keys::read(property, &format!("{}: {place}", document.file)),
+    }
+}
+
+/// What the parts of a schema hold together.
+#[derive(Default)]
+struct Found<'a> {
     /// Those of alternatives too, beside properties of its own.
     every: bool,
-    found: Map<String, Value>,
-    required: Vec<String>,
+    properties: Vec<(&'a String, &'a Value)>,
+    names: HashSet<&'a str>,
+    required: Vec<&'a str>,
 }
 
-impl Gathered<'_> {
-    fn fields(mut self, schema: &Value, place: &str, depth: usize) -> Result<Vec<Field>> {
-        if depth > DEEPEST {
-            return Ok(Vec::new());
-        }
-        self.gather(schema, 0)?;
-        let mut fields: Vec<Field> = Vec::with_capacity(self.found.len());
-        for (wire, property) in &self.found {
-            let place = format!("{place}.{wire}");
-            let property = self.document.resolve(property)?;
-            let keys: PropertyKeys = weir_keys::read(property, &format!("{}: {place}", self.document.file))?;
-            // What is read only is required of answers alone.
-            let read_only = property.get("readOnly") == Some(&Value::Bool(true));
-            fields.push(Field {
-                name: keys.name.unwrap_or_else(|| sql_name(wire)),
-                wire: wire.clone(),
-                required: !read_only && self.required.contains(wire),
-                shape: shape_at(self.document, property, &place, depth)?,
-                description: description(property),
-            });
-        }
-        Ok(fields)
+fn gather<'a>(document: &'a Document, schema: &'a Value, depth: usize, found: &mut Found<'a>) -> Result<()> {
+    let schema = document.resolve(schema)?;
+    if depth > DEEPEST {
+        return Ok(());
     }
-
-    fn gather(&mut self, schema: &Value, depth: usize) -> Result<()> {
-        let schema = self.document.resolve(schema)?;
-        if depth > DEEPEST {
-            return Ok(());
+    if let Some(names) = schema.get("required").and_then(Value::as_array) {
+        found.required.extend(names.iter().filter_map(Value::as_str));
+    }
+    let own = schema.get("properties").and_then(Value::as_object);
+    for (name, property) in own.into_iter().flatten() {
+        if found.names.insert(name) {
+            found.properties.push((name, property));
         }
-        if let Some(names) = schema.get("required").and_then(Value::as_array) {
-            self.required.extend(names.iter().filter_map(Value::as_str).map(str::to_owned));
-        }
-        let own = schema.get("properties").and_then(Value::as_object);
-        for (name, property) in own.into_iter().flatten() {
-            self.found.entry(name.clone()).or_insert_with(|| property.clone());
-        }
-        let alternatives: &[&str] =
-            if own.is_some() && !self.every { &["allOf"] } else { &["allOf", "oneOf", "anyOf"] };
-        for key in alternatives {
-            for part in schema.get(*key).and_then(Value::as_array).into_iter().flatten() {
-                let before = self.required.len();
-                self.gather(part, depth + 1)?;
-                if *key != "allOf" {
-                    // What one alternative requires is not required of all.
-                    self.required.truncate(before);
-                }
+    }
+    let alone = own.is_some() && !found.every;
+    let alternatives: &[&str] = if alone { &["allOf"] } else { &["allOf", "oneOf", "anyOf"] };
+    for key in alternatives {
+        for part in schema.get(*key).and_then(Value::as_array).into_iter().flatten() {
+            let known = found.required.len();
+            gather(document, part, depth + 1, found)?;
+            if *key != "allOf" {
+                // What one alternative requires is not required of all.
+                found.required.truncate(known);
             }
         }
-        Ok(())
     }
+    Ok(())
 }
 
 /// `description`, on one line.

@@ -22,7 +22,7 @@ use crate::secret::Redactor;
 /// # Errors
 /// When a registry folder does not exist, or `auth` is not understood.
 pub fn extend(mut builder: SessionStateBuilder, options: SessionOptions) -> Result<SessionStateBuilder> {
-    let registry = Arc::new(keyring::registry(&options.registries, options.auth.as_ref())?);
+    let registry = Arc::new(keyring::registry(&options.registries, options.cache.as_deref(), options.auth.as_ref())?);
     let variables = Arc::new(options.variables);
     let settings = options.settings;
     let client = Client::new(ClientOptions { policy: settings.policy(), ..ClientOptions::default() });

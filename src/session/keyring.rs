@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -30,8 +30,8 @@ pub struct Auth {
 }
 
 /// The providers of `folders` and the program's own, signed in to as `auth` says.
-pub fn registry(folders: &[PathBuf], auth: Option<&Auth>) -> Result<Registry> {
-    let mut registry = Registry::open(folders)?;
+pub fn registry(folders: &[PathBuf], cache: Option<&Path>, auth: Option<&Auth>) -> Result<Registry> {
+    let mut registry = Registry::open(folders, cache)?;
     let Some(auth) = auth else { return Ok(registry) };
     let wrong = |what: String| {
         Error::new(Kind::Usage, format!("{}: {what}", auth.from)).hint("docs/registry.md lists types and their keys")

@@ -63,6 +63,8 @@ pub struct SessionOptions {
     pub observer: Observer,
     /// Where the journal of writes lies. None: writes are not journalled.
     pub state: Option<PathBuf>,
+    /// Where models of documents are kept. None: every session reads its documents anew.
+    pub cache: Option<PathBuf>,
 }
 
 /// Told what became of a row of a write, as soon as it is known. It must not block.
@@ -82,6 +84,7 @@ impl Default for SessionOptions {
             confirm: None,
             observer: Arc::new(|_| {}),
             state: None,
+            cache: None,
         }
     }
 }
@@ -134,7 +137,8 @@ impl Session {
     /// # Errors
     /// When a registry folder does not exist, or `auth` is not understood.
     pub fn new(options: SessionOptions) -> Result<Session> {
-        let registry = Arc::new(keyring::registry(&options.registries, options.auth.as_ref())?);
+        let registry =
+            Arc::new(keyring::registry(&options.registries, options.cache.as_deref(), options.auth.as_ref())?);
         let variables = Arc::new(options.variables);
         let client = Client::new(ClientOptions { policy: options.settings.policy(), ..ClientOptions::default() });
         let sealed = options.settings.read_only;

@@ -112,10 +112,8 @@ impl Outline {
     /// The tables of one service; none when its document cannot be read. Reads the document, which may take seconds.
     #[must_use]
     pub fn tables(&self, provider: &str, service: &str) -> Vec<Table> {
-        match self.registry.service(provider, service) {
-            Ok(service) => service.resources.iter().map(|resource| self.table(resource)).collect(),
-            Err(_) => Vec::new(),
-        }
+        let resources = self.registry.resources(provider, service).unwrap_or_default();
+        resources.iter().map(|resource| self.table(resource)).collect()
     }
 
     /// For each provider that needs credentials and has none: its name, the variables that would do, and where to get

@@ -11,12 +11,15 @@ use crate::error::{Error, Kind, Result, nearest};
 use crate::registry::{Choice, CredentialSource, Kind as ValueKind, Method, Resource, Verb, required, taken, takes};
 use crate::sql::{Describe, Described, Show, What};
 
+/// How many problems of documents a statement tells at length.
+const PROBLEMS: usize = 5;
+
 impl Session {
     pub(super) async fn show(&self, run: &Run, show: &Show) -> Result<Answer> {
         let extended = show.extended;
         let (columns, table, mut terms, order) = match &show.what {
             What::Providers => {
-                let more = if extended { ", title, description" } else { "" };
+                let more = if extended { ", title, description, unsupported" } else { "" };
                 (format!("name, version{more}"), "registry.providers", Vec::new(), "name")
             }
             What::Services { provider } => {
@@ -32,7 +35,8 @@ impl Session {
             }
             What::Methods { resource } => {
                 let resource = self.with_names(|names| names.resource(resource))?;
-                let more = if extended { ", description, optional_params AS \"OptionalParams\"" } else { "" };
+                let more =
+                    if extended { ", description, optional_params AS \"OptionalParams\", unsupported" } else { "" };
                 let columns = format!(
                     "name AS \"MethodName\", required_params AS \"RequiredParams\", sql_verb AS \"SQLVerb\"{more}"
                 );
@@ -168,10 +172,14 @@ impl Session {
         Ok(Answer::rows(run, ready(vec![("principal", vec![None]), ("type", vec![kind]), ("source", vec![source])])?))
     }
 
-    /// Documents that could not be read are told, and hide nothing else.
+    /// What could not be used of the documents is told once, the first of it at length, and hides nothing else.
     fn warn_of_problems(&self, run: &Run) {
-        for problem in self.registry.problems() {
-            run.context.warnings.add(problem);
+        let problems = self.registry.new_problems();
+        for problem in problems.iter().take(PROBLEMS) {
+            run.context.warnings.add(problem.clone());
+        }
+        if let Some(more) = problems.len().checked_sub(PROBLEMS).filter(|more| *more > 0) {
+            run.context.warnings.add(format!("and {more} more: SELECT * FROM system.registry.problems"));
         }
     }
 }

@@ -201,6 +201,8 @@ pub struct Surroundings {
     pub state: Option<PathBuf>,
     /// The same, where the environment names it.
     pub named_state: Option<PathBuf>,
+    /// Where models of documents are kept.
+    pub cache: Option<PathBuf>,
     /// What the shell runs first.
     pub rc: Option<PathBuf>,
     /// Readline's settings, which say whether keys are as in vi.
@@ -224,6 +226,12 @@ impl Surroundings {
         let data = set("XDG_DATA_HOME").map(PathBuf::from).or_else(|| under_home(".local/share"));
         let config = set("XDG_CONFIG_HOME").map(PathBuf::from).or_else(|| under_home(".config"));
         let state = set("XDG_STATE_HOME").map(PathBuf::from).or_else(|| under_home(".local/state"));
+        let cache = set("XDG_CACHE_HOME").map(PathBuf::from).or_else(|| under_home(".cache")).map(|c| c.join("weir"));
+        let cache = match variables.get("WEIR_CACHE_DIR").map(String::as_str) {
+            Some("" | "off") => None,
+            Some(folder) => Some(PathBuf::from(folder)),
+            None => cache,
+        };
         let named_state = set("WEIR_STATE_DIR").map(PathBuf::from);
         let terminal = std::io::stdout().is_terminal();
         let columns = set("COLUMNS").and_then(|c| c.parse().ok());
@@ -238,6 +246,7 @@ impl Surroundings {
             history: set("WEIR_HISTORY").map(PathBuf::from).or_else(|| data.map(|d| d.join("weir/history"))),
             state: named_state.clone().or_else(|| state.map(|s| s.join("weir"))),
             named_state,
+            cache,
             variables,
         }
     }

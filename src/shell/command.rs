@@ -105,7 +105,8 @@ pub(super) async fn open(
     let state = if common.sandbox { around.named_state.clone() } else { around.state.clone() };
     let registries = common.registry.clone();
     let auth = auth(common, around)?;
-    let options = SessionOptions { registries, variables, auth, settings, notices, confirm, observer, state };
+    let cache = around.cache.clone();
+    let options = SessionOptions { registries, variables, auth, settings, notices, confirm, observer, state, cache };
     Ok((Session::new(options)?, sandbox))
 }
 

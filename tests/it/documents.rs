@@ -6,7 +6,7 @@ use weir::registry::{Idempotency, Registry};
 
 #[test]
 fn the_built_in_documents_say_how_long_a_key_holds_what_settles_and_what_names_a_request() {
-    let registry = Registry::open(&[]).unwrap();
+    let registry = Registry::open(&[], None).unwrap();
     let provider = registry.provider("cloudflare").unwrap();
     assert_eq!(provider.access.request_id.as_deref(), Some("cf-ray"));
     let inputs = registry.resource("cloudflare", "stream", "live_inputs").unwrap();

@@ -32,7 +32,7 @@ const CRATES: [(&str, &[&str]); 8] = [
     ("axum", &["sandbox/"]),
     ("datafusion", &["sql/", "plan/", "session/"]),
     ("rusqlite", &["journal/"]),
-    ("ring", &["journal/seal.rs", "http/transport.rs", "http/auth/jwt.rs"]),
+    ("ring", &["journal/seal.rs", "http/transport.rs", "http/auth/jwt.rs", "registry/cache.rs"]),
     ("aws_sigv4", &["http/auth/aws.rs"]),
 ];
 

@@ -48,6 +48,7 @@ mod seeds; // the published examples, and what the server saw
 mod shell; // the interactive shell, in a terminal and without one
 #[cfg(unix)]
 mod soak; // writes that are killed at random moments; asked for by name
+mod stackql_registry; // a registry of StackQL, walked where there is one
 mod statements; // tests/sql: statements with their answers and requests
 mod streaming; // first rows first, bounded memory, cancellation
 #[cfg(unix)]

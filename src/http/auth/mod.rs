@@ -17,7 +17,7 @@ use std::time::SystemTime;
 use url::{Host, Url};
 
 use super::call::{Call, Prepared, prepare};
-use super::target::encode;
+use super::style::encode;
 use crate::error::{Error, Kind, Result};
 use crate::registry::{Access, AuthWay, CredentialPlace, CredentialSource, CredentialValue, Location, Placed};
 use crate::secret::{Redactor, Secret};

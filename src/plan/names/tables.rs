@@ -93,10 +93,12 @@ impl Names<'_> {
             ([service, table], _) => Err(self.half(service, table)),
             ([table], [provider, service, ..]) => {
                 let loaded = self.registry.service(provider, service)?;
-                let found = by_name(loaded.resources.iter(), |r| &r.name, table).cloned();
-                match found {
-                    None if !(self.own)(&folded(table)) => Err(self.bare(table)),
-                    found => Ok(found),
+                match by_name(loaded.resources.iter(), |r| &r.name, table) {
+                    Some(entry) => {
+                        self.registry.resource(provider, service, &entry.name).map(Some).map_err(|e| at(e, Some(table)))
+                    }
+                    None if (self.own)(&folded(table)) => Ok(None),
+                    None => Err(self.bare(table)),
                 }
             }
             ([table], _) if (self.own)(&folded(table)) => Ok(None),
@@ -113,10 +115,8 @@ impl Names<'_> {
         };
         let entry = by_name(known.services.iter(), |s| &s.name, service).map_or(&service.value, |s| &s.name);
         let loaded = self.registry.service(&known.name, entry).map_err(|e| at(e, Some(service)))?;
-        match by_name(loaded.resources.iter(), |r| &r.name, table) {
-            Some(resource) => Ok(resource.clone()),
-            None => self.registry.resource(&known.name, entry, &table.value).map_err(|e| at(e, Some(table))),
-        }
+        let name = by_name(loaded.resources.iter(), |r| &r.name, table).map_or(&table.value, |r| &r.name);
+        self.registry.resource(&known.name, entry, name).map_err(|e| at(e, Some(table)))
     }
 
     fn has_service(&self, provider: &str, service: &str) -> bool {

@@ -9,9 +9,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use super::outcome::Outcome;
 use crate::error::{Error, Kind as ErrorKind, Result};
 use crate::http::RequestLog;
-use crate::registry::{
-    Choice, Kind, Location, Method, PathPart, Registry, Resource, Shape, Verb, required, taken, takes,
-};
+use crate::registry::{Choice, Kind, Location, Registry, Resource, ResourceEntry, Shape, required, taken, takes};
 
 /// One value of a row.
 enum Cell {
@@ -53,7 +51,8 @@ fn count(n: usize) -> Cell {
 /// timestamp.
 pub fn schema(table: &str) -> SchemaRef {
     let columns: &[&str] = match table {
-        "providers" => &["name", "version", "title", "description"],
+        "providers" => &["name", "version", "title", "description", "unsupported"],
+        "problems" => &["problem"],
         "services" => &["provider", "id", "name", "title", "description", "version", "preferred?", "position#"],
         "resources" => &["provider", "service", "name", "id", "title", "description", "position#"],
         "methods" => &[
@@ -156,6 +155,7 @@ impl Listing {
                 p.version.as_str().into(),
                 p.title.as_str().into(),
                 p.description.as_str().into(),
+                p.unsupported.clone().into(),
             ]);
         }
     }
@@ -182,40 +182,35 @@ impl Listing {
         vec![resource.provider.as_str().into(), resource.service.as_str().into()]
     }
 
-    pub fn resource(&mut self, r: &Resource) {
-        let mut row = Self::of(r);
+    /// `place`: provider, service and resource.
+    pub fn resource(&mut self, place: [&str; 3], r: &ResourceEntry) {
+        let mut row: Vec<Cell> = place.map(Cell::from).into();
         let position = self.rows.len();
-        row.extend([r.name.as_str().into(), r.id.as_str().into(), r.title.as_str().into()]);
-        row.extend([r.description.as_str().into(), count(position)]);
+        row.extend([r.id.as_str().into(), r.title.as_str().into(), r.description.as_str().into(), count(position)]);
         self.rows.push(row);
     }
 
-    pub fn methods(&mut self, r: &Resource) {
-        let mut methods: Vec<(usize, &Arc<Method>)> = Vec::new();
-        for (order, verb) in Verb::ALL.into_iter().enumerate() {
-            methods.extend(r.methods_of(verb).map(|m| (order, m)));
-        }
-        methods.sort_by(|a, b| (a.0, &a.1.name).cmp(&(b.0, &b.1.name)));
-        for (position, (_, m)) in methods.into_iter().enumerate() {
-            let needs: Vec<&str> = required(m).collect();
-            let optional: Vec<&str> = taken(m).filter(|name| !needs.contains(name)).collect();
-            let path: String = m.path.iter().map(path_text).collect();
-            let mut row = Self::of(r);
+    pub fn methods(&mut self, place: [&str; 3], r: &ResourceEntry) {
+        for (position, m) in r.methods.iter().enumerate() {
+            let mut row: Vec<Cell> = place.map(Cell::from).into();
             row.extend([
-                r.name.as_str().into(),
                 m.name.as_str().into(),
-                needs.join(", ").into(),
-                r.verb_of(&m.name).to_string().into(),
+                m.required.join(", ").into(),
+                m.verb.to_string().into(),
                 m.description.as_str().into(),
-                optional.join(", ").into(),
+                m.optional.join(", ").into(),
                 m.http.as_str().into(),
-                path.into(),
+                m.path.as_str().into(),
                 m.withdrawn.clone().into(),
                 m.unsupported.clone().into(),
                 count(position),
             ]);
             self.rows.push(row);
         }
+    }
+
+    pub fn problems(&mut self, problems: &[String]) {
+        self.rows.extend(problems.iter().map(|problem| vec![problem.as_str().into()]));
     }
 
     pub fn columns(&mut self, r: &Resource) {
@@ -365,13 +360,6 @@ fn location(location: Location) -> &'static str {
         Location::Header => "header",
         Location::Server => "server",
         Location::Nowhere => "none",
-    }
-}
-
-fn path_text(part: &PathPart) -> String {
-    match part {
-        PathPart::Literal(text) => text.clone(),
-        PathPart::Parameter(name) => format!("{{{name}}}"),
     }
 }
 

@@ -18,7 +18,7 @@ use serde_json::Value;
 use crate::http::RequestLog;
 use crate::plan::errors::wrap;
 use crate::plan::filters::{Term, term};
-use crate::registry::Registry;
+use crate::registry::{Registry, ResourceEntry};
 use listing::Listing;
 pub use outcome::{Ended, Outcome};
 
@@ -50,7 +50,7 @@ impl SystemCatalog {
 }
 
 const SCHEMAS: [(&str, &[&str]); 2] = [
-    ("registry", &["providers", "services", "resources", "methods", "columns", "parameters"]),
+    ("registry", &["providers", "services", "resources", "methods", "columns", "parameters", "problems"]),
     ("session", &["requests", "warnings", "outcomes", "settings"]),
 ];
 
@@ -104,10 +104,21 @@ impl SystemTable {
             "outcomes" => listing.outcomes(&facts.outcomes()),
             "settings" => listing.settings(&facts.settings()),
             "providers" => listing.providers(&self.catalog.registry),
+            "problems" => self.problems(&mut listing),
             "services" => listing.services(&self.catalog.registry, wanted(filters, "provider").as_ref()),
             _ => self.of_resources(filters, &mut listing)?,
         }
         listing.finish()
+    }
+
+    /// What cannot be used of all documents, so that all of them are read.
+    fn problems(&self, listing: &mut Listing) {
+        let registry = &self.catalog.registry;
+        for provider in registry.providers() {
+            let names: Vec<&str> = provider.services.iter().map(|s| s.name.as_str()).collect();
+            registry.read_all(&provider.name, &names);
+        }
+        listing.problems(&registry.problems());
     }
 
     /// The tables that need services' documents. With a service named its errors are the statement's; without one, a
@@ -117,21 +128,37 @@ impl SystemTable {
         let (providers, services) = (wanted(filters, "provider"), wanted(filters, "service"));
         let resources = wanted(filters, "resource");
         for provider in registry.providers().filter(|p| allows(providers.as_ref(), &p.name)) {
-            for entry in provider.services.iter().filter(|s| allows(services.as_ref(), &s.name)) {
-                let service = match registry.service(&provider.name, &entry.name) {
+            let named = provider.services.iter().map(|s| s.name.as_str()).filter(|s| allows(services.as_ref(), s));
+            let named: Vec<&str> = named.collect();
+            registry.read_all(&provider.name, &named);
+            for name in named {
+                let service = match registry.service(&provider.name, name) {
                     Ok(service) => service,
                     Err(error) if services.is_some() => return Err(error),
                     Err(_) => continue,
                 };
-                for resource in service.resources.iter().filter(|r| allows(resources.as_ref(), &r.name)) {
+                for entry in service.resources.iter().filter(|r| allows(resources.as_ref(), &r.name)) {
+                    let place = [&provider.name, name, &entry.name];
                     match self.name {
-                        "resources" => listing.resource(resource),
-                        "methods" => listing.methods(resource),
-                        "columns" => listing.columns(resource),
-                        _ => listing.parameters(resource),
+                        "resources" => listing.resource(place, entry),
+                        "methods" => listing.methods(place, entry),
+                        _ => self.of_whole(place, entry, listing)?,
                     }
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// The tables that need the whole of a resource. One of which nothing can be used has been told of with its document.
+    fn of_whole(&self, place: [&str; 3], entry: &ResourceEntry, listing: &mut Listing) -> crate::error::Result<()> {
+        if entry.methods.is_empty() {
+            return Ok(());
+        }
+        let resource = self.catalog.registry.resource(place[0], place[1], place[2])?;
+        match self.name {
+            "columns" => listing.columns(&resource),
+            _ => listing.parameters(&resource),
         }
         Ok(())
     }

@@ -1,10 +1,12 @@
 //! Ways to sign in, as documents and the command line name them. Names and places of credentials; a credential itself
 //! only where somebody gave it on the command line. Plain data: nothing is looked up here.
 
+use serde::{Deserialize, Serialize};
+
 use crate::secret::Secret;
 
 /// One way to sign in.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuthScheme {
     /// What it is called where it was written: `bearer`, `oauth2`.
     pub kind: String,
@@ -13,7 +15,7 @@ pub struct AuthScheme {
 }
 
 /// What signing in does to a request.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AuthWay {
     /// Nothing: the API needs no credentials.
     Open,
@@ -30,7 +32,7 @@ pub enum AuthWay {
 }
 
 /// One header or query parameter.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Placed {
     /// Where it stands.
     pub place: CredentialPlace,
@@ -39,7 +41,7 @@ pub struct Placed {
 }
 
 /// Where a credential stands in a request.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CredentialPlace {
     /// A header of this name.
     Header(String),
@@ -48,7 +50,7 @@ pub enum CredentialPlace {
 }
 
 /// How a credential is written.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CredentialValue {
     /// As it is, behind a prefix that may be empty.
     Prefixed(String, CredentialSource),
@@ -59,7 +61,7 @@ pub enum CredentialValue {
 }
 
 /// A client that asks for its tokens.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClientCredentials {
     /// Where tokens are given, cut at what variables supply.
     pub token_url: Vec<TextPart>,
@@ -76,7 +78,7 @@ pub struct ClientCredentials {
 }
 
 /// A piece of a text with variables in it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TextPart {
     /// As it is.
     Literal(String),
@@ -85,7 +87,7 @@ pub enum TextPart {
 }
 
 /// Where a client's id and secret stand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ClientStyle {
     /// In the header; where the server refuses that, in the body.
     Either,
@@ -96,7 +98,7 @@ pub enum ClientStyle {
 }
 
 /// An account that signs for its tokens.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServiceAccount {
     /// The account's key file, JSON.
     pub key: CredentialSource,
@@ -107,7 +109,7 @@ pub struct ServiceAccount {
 }
 
 /// What signs requests to AWS.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AwsSignature {
     /// The access key's id.
     pub key_id: CredentialSource,
@@ -118,7 +120,7 @@ pub struct AwsSignature {
 }
 
 /// Where a credential comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CredentialSource {
     /// An environment variable.
     Variable(String),
@@ -129,6 +131,7 @@ pub enum CredentialSource {
     /// What a command prints. Never a document's: a document runs nothing.
     Command(Vec<String>),
     /// Itself, from the command line.
+    #[serde(skip)]
     Given(Secret),
     /// A text that is no secret: a client's id in a document.
     Known(String),

@@ -2,6 +2,7 @@
 //! Plain data. Knows no document format (that is `document` and `load`), no HTTP, no Arrow, no SQL.
 
 mod auth;
+mod entry;
 mod operation;
 mod paging;
 mod provider;
@@ -9,6 +10,7 @@ mod resource;
 mod value;
 
 pub use auth::*;
+pub use entry::*;
 pub use operation::*;
 pub use paging::*;
 pub use provider::*;

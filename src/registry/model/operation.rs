@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::paging::Paging;
 use super::value::{Column, Field, JsonPath, Shape};
 
 /// One HTTP operation.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Method {
     /// Key in the document: `create`.
     pub name: String,
@@ -46,7 +48,7 @@ pub struct Method {
 }
 
 /// HTTP methods that documents use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum HttpVerb {
     /// GET
     Get,
@@ -81,7 +83,7 @@ impl HttpVerb {
 }
 
 /// A part of a path template.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PathPart {
     /// Sent as it stands.
     Literal(String),
@@ -90,7 +92,7 @@ pub enum PathPart {
 }
 
 /// Where a parameter stands in a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Location {
     /// In the server's host or base path.
     Server,
@@ -105,7 +107,7 @@ pub enum Location {
 }
 
 /// How a value of several parts is written, after OpenAPI 3.0's table of styles. Path and headers know `Simple` alone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub enum Style {
     /// `a,b`; in the query, or `x=a&x=b` where it explodes.
     #[default]
@@ -123,7 +125,7 @@ pub enum Style {
 }
 
 /// A value the request needs or takes, outside its body.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Parameter {
     /// Name on the wire.
     pub wire: String,
@@ -152,7 +154,7 @@ pub struct Parameter {
 }
 
 /// How a value is written into a URL or header.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Manner {
     /// What stands between the parts of arrays and objects.
     pub style: Style,
@@ -163,7 +165,7 @@ pub struct Manner {
 }
 
 /// A predicate in the rows' own words that a parameter serves.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Predicate {
     /// SQL name of the row column.
     pub column: String,
@@ -174,7 +176,7 @@ pub struct Predicate {
 }
 
 /// Comparisons a [`Predicate`] can serve.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Comparison {
     /// `=`
     Equal,
@@ -193,7 +195,7 @@ pub enum Comparison {
 }
 
 /// A request's body.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Body {
     /// `application/json`
     pub media_type: String,
@@ -220,7 +222,7 @@ pub struct Body {
 }
 
 /// A place within a body (`naive_DesiredState`).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Nest {
     /// Keys that lead there.
     pub path: Vec<String>,
@@ -229,7 +231,7 @@ pub struct Nest {
 }
 
 /// What stands around an XML body.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Xml {
     /// Name of the root element.
     pub root: String,
@@ -242,7 +244,7 @@ pub struct Xml {
 }
 
 /// What comes back.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Answer {
     /// `Accept` header and decoding.
     pub media_type: String,
@@ -257,7 +259,7 @@ pub struct Answer {
 }
 
 /// An order that the API can produce.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Order {
     /// SQL name of the column.
     pub column: String,
@@ -270,14 +272,14 @@ pub struct Order {
 }
 
 /// When a 404 means that there are no rows.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NotFound {
     /// Codes in the answer that mean something else all the same (a route that does not exist).
     pub unless_codes: Vec<i64>,
 }
 
 /// A header that makes a repeated request take effect once.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Idempotency {
     /// The header that carries the key.
     pub header: String,
@@ -287,7 +289,7 @@ pub struct Idempotency {
 
 /// How to learn what became of a call that is answered before it has taken effect: a method of the resource is asked
 /// for the row, every so often, until its column has one of the values.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settles {
     /// The method to ask: a GET without pages.
     pub method: String,

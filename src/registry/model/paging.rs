@@ -1,9 +1,11 @@
 //! How a list comes in pages. Plain data; `http::paging` walks it.
 
+use serde::{Deserialize, Serialize};
+
 use super::value::JsonPath;
 
 /// How a list comes in pages.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Paging {
     /// The way from one page to the next.
     pub style: PagingStyle,
@@ -38,7 +40,7 @@ impl Paging {
 }
 
 /// The page size a request can ask for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PageSize {
     /// Wire name of the query parameter.
     pub parameter: String,
@@ -47,7 +49,7 @@ pub struct PageSize {
 }
 
 /// Ways from one page to the next.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum PagingStyle {
     /// One answer is all there is.
     Whole,

@@ -1,12 +1,14 @@
 //! A provider: one API, how it is reached, and the services that it lists.
 //! Plain data; knows no document format, no HTTP, no Arrow, no SQL.
 
+use serde::{Deserialize, Serialize};
+
 use super::super::config::Inherited;
 use super::auth::AuthScheme;
 use super::value::JsonPath;
 
 /// A provider: one API with one way of signing in, and a list of services.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Provider {
     /// The first part of a table's name.
     pub name: String,
@@ -20,10 +22,12 @@ pub struct Provider {
     pub services: Vec<ServiceEntry>,
     /// How to talk to it.
     pub access: Access,
+    /// Why weir cannot talk to it, if it cannot: it is listed all the same.
+    pub unsupported: Option<String>,
 }
 
 /// What provider.yaml says of a service, without its document.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ServiceEntry {
     /// `stream`: the second part of a table's name.
     pub name: String,
@@ -42,7 +46,7 @@ pub struct ServiceEntry {
 }
 
 /// How a provider is reached: base URL, credentials, limits, and what its errors look like.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Access {
     /// Environment variable that replaces the documents' server, where set.
     pub base_url_variable: Option<String>,
@@ -65,7 +69,7 @@ pub struct Access {
 }
 
 /// A documented rate limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RateWindow {
     /// Requests allowed in the window.
     pub requests: u32,
@@ -74,7 +78,7 @@ pub struct RateWindow {
 }
 
 /// Where an error answer keeps its messages: an array of objects, one object, or a text.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorShape {
     /// Path of the array or object.
     pub at: JsonPath,
@@ -85,7 +89,7 @@ pub struct ErrorShape {
 }
 
 /// Advice for a refusal with this status and, where given, this code.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorHint {
     /// HTTP status, where it matters.
     pub status: Option<u16>,

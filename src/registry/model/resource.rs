@@ -3,22 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::operation::Method;
 use super::value::Column;
 
-/// A service with its document read.
-#[derive(Debug, Clone)]
-pub struct Service {
-    /// `stream`
-    pub name: String,
-    /// Resources in document order.
-    pub resources: Vec<Arc<Resource>>,
-    /// Parts of the document that could not be used, each with file and path. They hide nothing else.
-    pub problems: Vec<String>,
-}
-
 /// A resource: a table.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Resource {
     /// The provider's name.
     pub provider: String,
@@ -33,6 +24,7 @@ pub struct Resource {
     /// One or more sentences.
     pub description: String,
     /// All methods, in document order.
+    #[serde(with = "methods")]
     pub methods: Vec<Arc<Method>>,
     /// Which methods serve which verb, by name, in document order.
     pub verbs: Verbs,
@@ -47,7 +39,7 @@ pub struct Resource {
 }
 
 /// Method names by verb.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verbs {
     /// SELECT
     pub select: Vec<String>,
@@ -62,7 +54,7 @@ pub struct Verbs {
 }
 
 /// What SQL can say to a resource.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Verb {
     /// SELECT
     Select,
@@ -141,5 +133,22 @@ impl Resource {
         let holds = |key: Option<&String>| key.is_some_and(|key| own.iter().any(|c| c.wire == *key));
         let made = |column: &&Column| column.paths.iter().any(|path| holds(path.0.first()));
         own.iter().find(|c| c.name == name).or_else(|| self.column(name).filter(made))
+    }
+}
+
+/// Methods are written as if each stood in its list by itself.
+mod methods {
+    use std::sync::Arc;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::Method;
+
+    pub fn serialize<S: Serializer>(methods: &[Arc<Method>], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(methods.iter().map(AsRef::as_ref))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Arc<Method>>, D::Error> {
+        Ok(Vec::<Method>::deserialize(deserializer)?.into_iter().map(Arc::new).collect())
     }
 }

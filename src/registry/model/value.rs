@@ -2,8 +2,10 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// The type of a value and the rules it must obey.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Shape {
     /// The type.
     pub kind: Kind,
@@ -32,7 +34,7 @@ pub struct Shape {
 }
 
 /// Types of values, as SQL sees them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub enum Kind {
     /// Text.
     #[default]
@@ -77,7 +79,7 @@ impl Kind {
 }
 
 /// A property of a body or of an object within one.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Field {
     /// Name on the wire.
     pub wire: String,
@@ -92,7 +94,7 @@ pub struct Field {
 }
 
 /// A column of a table or of an answer.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Column {
     /// SQL name.
     pub name: String,
@@ -112,7 +114,7 @@ pub struct Column {
 }
 
 /// A path of object keys into a JSON value: `$.answer.items`. `$` alone is the whole.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub struct JsonPath(pub Vec<String>);
 
 impl JsonPath {

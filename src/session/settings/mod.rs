@@ -111,8 +111,7 @@ impl Session {
                 Err(_) => continue,
                 Ok(service) => service,
             };
-            let mut methods = service.resources.iter().flat_map(|r| &r.methods);
-            if methods.any(|m| m.parameters.iter().any(|p| p.name == parameter)) {
+            if service.parameters.contains(parameter) {
                 return Ok(true);
             }
         }

@@ -1,0 +1,55 @@
+//! The entries of a service: what lists and completion say of its resources, taken from the whole of them once.
+
+use super::choose::{required, taken};
+use super::model::{Method, MethodEntry, PathPart, Resource, ResourceEntry, Service, Verb};
+
+/// The entries of the resources of one document.
+pub fn service<'a>(
+    name: &str,
+    resources: impl Iterator<Item = &'a Resource> + Clone,
+    problems: Vec<String>,
+) -> Service {
+    let methods = resources.clone().flat_map(|resource| &resource.methods);
+    Service {
+        name: name.to_owned(),
+        parameters: methods.flat_map(|method| &method.parameters).map(|p| p.name.clone()).collect(),
+        resources: resources.map(entry).collect(),
+        problems,
+    }
+}
+
+fn entry(resource: &Resource) -> ResourceEntry {
+    let order = |verb: Verb| Verb::ALL.into_iter().position(|v| v == verb);
+    let mut methods: Vec<MethodEntry> = resource.methods.iter().map(|method| method_entry(resource, method)).collect();
+    methods.sort_by(|a, b| (order(a.verb), &a.name).cmp(&(order(b.verb), &b.name)));
+    ResourceEntry {
+        name: resource.name.clone(),
+        id: resource.id.clone(),
+        title: resource.title.clone(),
+        description: resource.description.clone(),
+        methods,
+    }
+}
+
+fn method_entry(resource: &Resource, method: &Method) -> MethodEntry {
+    let needs: Vec<&str> = required(method).collect();
+    let owned = |name: &str| name.to_owned();
+    MethodEntry {
+        name: method.name.clone(),
+        verb: resource.verb_of(&method.name),
+        description: method.description.clone(),
+        optional: taken(method).filter(|name| !needs.contains(name)).map(owned).collect(),
+        required: needs.into_iter().map(owned).collect(),
+        http: method.http,
+        path: method.path.iter().map(path_text).collect(),
+        withdrawn: method.withdrawn.clone(),
+        unsupported: method.unsupported.clone(),
+    }
+}
+
+fn path_text(part: &PathPart) -> String {
+    match part {
+        PathPart::Literal(text) => text.clone(),
+        PathPart::Parameter(name) => format!("{{{name}}}"),
+    }
+}

@@ -1,0 +1,150 @@
+//! A whole registry as StackQL publishes it, walked: every resource and method of every document answers SHOW and
+//! DESCRIBE. The registry is not part of this project; the environment says where one is.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use weir::registry::{Registry, Service};
+use weir::session::{Session, SessionOptions};
+
+/// Where a registry is. None is said loudly: a check that was left out must not look like one that passed.
+#[expect(clippy::disallowed_methods, reason = "the registry is the tester's own, and nothing else says where it is")]
+#[expect(clippy::print_stderr, reason = "it must be seen")]
+fn registry() -> Option<PathBuf> {
+    let found = std::env::var_os("WEIR_STACKQL_REGISTRY").map(PathBuf::from);
+    if found.is_none() {
+        eprintln!("\n*** NOT RUN: no registry was walked, as WEIR_STACKQL_REGISTRY does not name one ***\n");
+    }
+    found
+}
+
+/// What a provider's documents hold, as they are counted by their keys alone.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Count {
+    services: usize,
+    resources: usize,
+    methods: usize,
+    /// Methods and whole documents that cannot be used.
+    broken: usize,
+}
+
+/// The services of a provider that the registry at `root` has, and not the program itself.
+fn services_of(registry: &Registry, provider: &str) -> Vec<String> {
+    let own = Registry::open(&[], None).unwrap();
+    let own = own.provider(provider).map(|p| p.services.iter().map(|s| s.name.clone()).collect()).unwrap_or_default();
+    let own: Vec<String> = own;
+    let all = registry.provider(provider).unwrap();
+    let names = all.services.iter().map(|s| s.name.clone());
+    names.filter(|name| !own.contains(name)).collect()
+}
+
+fn count(registry: &Registry, provider: &str) -> Count {
+    let names = services_of(registry, provider);
+    registry.read_all(provider, &names.iter().map(String::as_str).collect::<Vec<_>>());
+    let mut count = Count { services: names.len(), ..Count::default() };
+    for name in &names {
+        let Ok(service) = registry.service(provider, name) else {
+            count.broken += 1;
+            continue;
+        };
+        count.resources += service.resources.len();
+        let lost = service.problems.iter().filter(|p| p.contains(".methods.")).count();
+        count.methods += methods(&service) + lost;
+        count.broken += lost;
+    }
+    count
+}
+
+fn methods(service: &Service) -> usize {
+    service.resources.iter().map(|r| r.methods.len()).sum()
+}
+
+#[test]
+#[expect(clippy::print_stderr, reason = "the table is what one looks for after a change of the loader")]
+fn every_document_is_read_and_counted() {
+    let Some(root) = registry() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let walk = |cache: Option<&Path>| {
+        let begin = Instant::now();
+        let registry = Registry::open(std::slice::from_ref(&root), cache).unwrap();
+        let names: Vec<String> = registry.providers().map(|p| p.name.clone()).collect();
+        let counts: Vec<(String, Count)> =
+            names.into_iter().map(|name| (name.clone(), count(&registry, &name))).collect();
+        (counts, registry.problems(), begin.elapsed())
+    };
+    let (counts, problems, cold) = walk(Some(folder.path()));
+    let (again, same_problems, warm) = walk(Some(folder.path()));
+    for (name, count) in &counts {
+        eprintln!("{name}: {count:?}");
+    }
+    eprintln!("{} problems; read in {cold:?}, from the cache in {warm:?}", problems.len());
+    let sorted = |mut list: Vec<String>| {
+        list.sort();
+        list
+    };
+    assert_eq!(counts, again, "the cache says the same");
+    assert_eq!(sorted(problems), sorted(same_problems));
+    if let Some((_, count)) = counts.iter().find(|(name, _)| name == "cloudflare") {
+        assert_eq!((count.services, count.resources, count.methods), (108, 1_127, 2_764));
+    }
+}
+
+#[test]
+fn every_resource_is_the_same_from_the_cache() {
+    let Some(root) = registry() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let open = |cache| Registry::open(std::slice::from_ref(&root), cache).unwrap();
+    let (plain, writing) = (open(None), open(Some(folder.path())));
+    for provider in plain.providers() {
+        let names: Vec<&str> = provider.services.iter().map(|s| s.name.as_str()).collect();
+        writing.read_all(&provider.name, &names);
+        plain.read_all(&provider.name, &names);
+    }
+    let reading = open(Some(folder.path()));
+    for provider in plain.providers() {
+        for service in &provider.services {
+            let place = (provider.name.as_str(), service.name.as_str());
+            let Ok(whole) = plain.resources(place.0, place.1) else {
+                assert!(reading.service(place.0, place.1).is_err());
+                continue;
+            };
+            let kept = reading.resources(place.0, place.1).unwrap();
+            assert!(format!("{whole:?}") == format!("{kept:?}"), "{place:?} differs");
+        }
+    }
+}
+
+/// One statement a resource or method, and what is wrong with the answer, if anything.
+#[tokio::test]
+async fn every_resource_and_method_answers() {
+    let Some(root) = registry() else { return };
+    let options = SessionOptions { registries: vec![root], ..SessionOptions::default() };
+    let session = Session::new(options).unwrap();
+    let registry = session.registry();
+    let mut wrong = Vec::new();
+    for provider in registry.providers() {
+        let mut statements = vec![format!("SHOW EXTENDED SERVICES IN {}", provider.name)];
+        for service in services_of(registry, &provider.name) {
+            let Ok(read) = registry.service(&provider.name, &service) else { continue };
+            statements.push(format!("SHOW EXTENDED RESOURCES IN {}.\"{service}\"", provider.name));
+            for resource in read.resources.iter().filter(|r| !r.methods.is_empty()) {
+                let full = format!("{}.\"{service}\".\"{}\"", provider.name, resource.name);
+                statements.push(format!("SHOW EXTENDED METHODS IN {full}"));
+                statements.push(format!("DESCRIBE EXTENDED {full}"));
+                if resource.methods.iter().any(|m| m.verb == weir::registry::Verb::Insert) {
+                    statements.push(format!("SHOW INSERT INTO {full}"));
+                }
+                // A few of them: each is a plan of its own, and what they say is from the same lists.
+                if let Some(method) = resource.methods.first() {
+                    statements.push(format!("DESCRIBE METHOD {full}.\"{}\"", method.name));
+                }
+            }
+        }
+        for statement in statements {
+            if let Err(error) = crate::harness::run_in(&session, &statement).await {
+                wrong.push(format!("{statement}: {error}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} statements:\n{}", wrong.len(), wrong[..wrong.len().min(30)].join("\n"));
+}
