@@ -228,6 +228,7 @@ fn private_folder(folder: &Path) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::registry::config::Inherited;
     use crate::registry::document::Document;
     use crate::registry::{index, load};
 

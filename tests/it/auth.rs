@@ -501,7 +501,7 @@ async fn the_command_line_is_told_what_is_wrong_with_it_and_not_what_it_holds() 
         (r#"{"cloudflare": {"type": "bearer", "credentialenvvar": "canary"}}"#, "did you mean `credentialsenvvar`?"),
         (r#"{"cloudflare": {"type": "bearer", "canary-secret-key-1": "x"}}"#, "has a key that is not known"),
         (r#"{"cloudflare": {"type": "canary-of-mine", "api_key": "x"}}"#, "has a type that is not known"),
-        (r#"{"cloudflare": {"credentialsenvvar": 1}}"#, "`credentialsenvvar` must be a text"),
+        (r#"{"cloudflare": {"type": "bearer", "credentialsenvvar": 1}}"#, "`credentialsenvvar` must be a text"),
         ("@/no/such/file", "/no/such/file cannot be read"),
     ];
     for (given, words) in table {

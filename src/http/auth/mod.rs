@@ -16,8 +16,9 @@ use std::time::SystemTime;
 
 use url::{Host, Url};
 
-use super::call::{Call, Prepared, prepare};
+use super::call::{Call, Prepared};
 use super::style::encode;
+use super::target::{parsed, target};
 use crate::error::{Error, Kind, Result};
 use crate::registry::{Access, AuthWay, CredentialPlace, CredentialSource, CredentialValue, Location, Placed};
 use crate::secret::{Redactor, Secret};
@@ -104,12 +105,13 @@ impl Credentials {
     /// base URL leads elsewhere: what a request is signed for does not depend on the way there.
     pub(super) fn scoped(&self, call: &Call) -> Result<Option<Self>> {
         let Signer::Aws(keys, None) = &self.0 else { return Ok(None) };
-        let meant = prepare(call, None)?;
+        // The first page's, also where the API gave the link of this one: that leads the way the requests go.
+        let meant = parsed(&target(call, None, false)?.text())?;
         let named = |p: &&crate::registry::Parameter| {
             p.name == "region" && matches!(p.location, Location::Server | Location::Path)
         };
         let region = call.method.parameters.iter().find(named).and_then(|p| call.argument(&p.wire)?.as_str());
-        let scope = Scope::of(meant.url.host_str().unwrap_or_default(), region)?;
+        let scope = Scope::of(meant.host_str().unwrap_or_default(), region)?;
         Ok(Some(Credentials(Signer::Aws(Arc::clone(keys), Some(scope)))))
     }
 
@@ -286,6 +288,7 @@ fn is_loopback(url: &Url) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::call::prepare;
     use crate::http::scripted::{keyring, method};
     use crate::registry::{AuthScheme, HttpVerb};
 
