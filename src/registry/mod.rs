@@ -12,6 +12,7 @@ mod source;
 mod weir_keys;
 
 pub use choose::{Choice, Supply, check_given, choose, required, taken, takes};
+pub use document::read_yaml;
 pub use fit::{Fitted, fit};
 pub use model::*;
 pub use source::Registry;

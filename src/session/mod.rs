@@ -39,6 +39,7 @@ pub use crate::http::{Notices, Record};
 use crate::plan::{Answers, Defaults, Names, Progress, StatementContext, Warnings};
 pub use crate::plan::{Ended, Outcome, Reached};
 use crate::registry::Registry;
+pub use crate::registry::read_yaml;
 use crate::secret::Redactor;
 use crate::sql::{self, Statement};
 use engine::Engine;
@@ -222,6 +223,13 @@ impl Session {
         let summary = answer.summary();
         self.state.keep_warnings(summary.statement, &summary.warnings);
         summary
+    }
+
+    /// The warnings of a statement that has ended, by its number.
+    #[must_use]
+    pub fn warnings_of(&self, statement: u64) -> Vec<String> {
+        let all = self.state.warnings.lock().unwrap_or_else(PoisonError::into_inner);
+        all.iter().filter(|(number, _)| *number == statement).map(|(_, text)| text.clone()).collect()
     }
 
     /// Asks a write under way to send nothing more: no further call, and no call again. Reads are stopped by dropping their rows.
