@@ -31,7 +31,7 @@ pub fn extend(mut builder: SessionStateBuilder, options: SessionOptions) -> Resu
         registry: registry.clone(),
         client,
         statement: 0,
-        defaults: Defaults { set: settings.defaults.clone(), variables: variables.clone() },
+        defaults: Defaults { set: settings.defaults.clone(), variables: variables.clone(), stand_ins: false },
         variables,
         warnings: Warnings::default(),
         redactor: Redactor::default(),

@@ -2,6 +2,8 @@
 //! Knows everything below it; prints nothing and reads no arguments.
 
 mod answer;
+mod assert;
+mod check;
 mod copied;
 mod engine;
 mod explain;
@@ -60,6 +62,9 @@ pub struct SessionOptions {
     pub observer: Observer,
     /// Where the journal of writes lies. None: writes are not journalled.
     pub state: Option<PathBuf>,
+    /// Statements are checked and not run: nothing is sent, no credentials are needed, and parameters that the
+    /// environment would give count as given.
+    pub checks_only: bool,
 }
 
 /// Told what became of a row of a write, as soon as it is known. It must not block.
@@ -78,6 +83,7 @@ impl Default for SessionOptions {
             confirm: None,
             observer: Arc::new(|_| {}),
             state: None,
+            checks_only: false,
         }
     }
 }
@@ -99,6 +105,7 @@ pub struct Session {
     shelf: Shelf,
     /// It began read-only.
     sealed: bool,
+    checks_only: bool,
     /// A table of the session holds values of secret columns.
     own_secrets: AtomicBool,
     /// So does `_`.
@@ -154,6 +161,7 @@ impl Session {
             observer: options.observer,
             shelf: Shelf::new(options.state),
             sealed,
+            checks_only: options.checks_only,
             own_secrets: AtomicBool::new(false),
             last_secrets: AtomicBool::new(false),
             progress: Mutex::default(),
@@ -175,6 +183,7 @@ impl Session {
     pub async fn execute(&self, statement: Statement) -> Result<Answer> {
         let run = self.start(self.reads_secrets(&statement));
         let result = match statement {
+            statement if self.checks_only => Box::pin(self.check(&run, statement)).await,
             Statement::Query(query) => Box::pin(self.query(&run, *query)).await,
             Statement::Local(statement) => self.local(&run, *statement).await,
             Statement::Show(show) => self.show(&run, &show).await,
@@ -201,7 +210,11 @@ impl Session {
             registry: self.registry.clone(),
             client: self.client.clone().with_policy(settings.policy()),
             statement,
-            defaults: Defaults { set: settings.defaults.clone(), variables: self.variables.clone() },
+            defaults: Defaults {
+                set: settings.defaults.clone(),
+                variables: self.variables.clone(),
+                stand_ins: self.checks_only,
+            },
             variables: self.variables.clone(),
             warnings: Warnings::default(),
             redactor: self.redactor.clone(),

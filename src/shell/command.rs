@@ -98,7 +98,8 @@ pub(super) async fn open(
     // The sandbox inside the program ends with it: what a run began there cannot be gone on with.
     let state = if common.sandbox { around.named_state.clone() } else { around.state.clone() };
     let registries = common.registry.clone();
-    let options = SessionOptions { registries, variables, settings, notices, confirm, observer, state };
+    let options =
+        SessionOptions { registries, variables, settings, notices, confirm, observer, state, checks_only: false };
     Ok((Session::new(options)?, sandbox))
 }
 
