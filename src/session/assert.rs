@@ -2,7 +2,8 @@
 
 use arrow::datatypes::DataType;
 use datafusion::scalar::ScalarValue;
-use sqlparser::ast::{BinaryOperator, Expr, Ident, Query, SelectItem, SetExpr, TableFactor};
+use sqlparser::ast::{BinaryOperator, Expr, Ident, Query, SelectItem, SetExpr, TableFactor, Value};
+use std::ops::ControlFlow;
 
 use super::query::{Planned, select_of, statement_of};
 use super::{Answer, Run, Session};
@@ -14,6 +15,8 @@ use crate::sql::{self, Statement};
 pub(super) struct Assertion {
     planned: Planned,
     compared: Option<(BinaryOperator, [String; 2])>,
+    /// It is a query, and not an expression.
+    bare: bool,
     text: String,
 }
 
@@ -21,6 +24,7 @@ impl Session {
     /// Plans what an ASSERT asks.
     pub(super) async fn plan_assertion(&self, run: &Run, condition: Expr) -> Result<Assertion> {
         let text = condition.to_string();
+        let bare = matches!(condition, Expr::Subquery(_));
         let (query, compared, text) = match condition {
             Expr::Subquery(query) => {
                 let text = query.to_string();
@@ -30,10 +34,11 @@ impl Session {
                 let sides = [left.to_string(), right.to_string()];
                 (comparison(*left, op.clone(), *right)?, Some((op, sides)), text)
             }
+            other if asks_for_rows(&other) => (filtered(other)?, None, text),
             other => (select_of(vec![named(other, "c0")])?, None, text),
         };
         let planned = self.plan(run, statement_of(query)).await?;
-        let assertion = Assertion { planned, compared, text };
+        let assertion = Assertion { planned, compared, bare, text };
         assertion.check_columns()?;
         assertion.planned.physical().await?;
         Ok(assertion)
@@ -57,7 +62,7 @@ impl Session {
         }
         let mut what = message.unwrap_or_else(|| format!("the assertion does not hold: {}", assertion.text));
         let hidden = run.context.values_hidden.load(std::sync::atomic::Ordering::Relaxed);
-        if row.is_none() {
+        if row.is_none() && assertion.bare {
             what += " (its query has no row)";
         } else if let Some((op, sides)) = assertion.compared.filter(|_| !hidden) {
             let (left, right) = (value(1).transpose()?, value(2).transpose()?);
@@ -100,6 +105,24 @@ fn is_query(side: &Expr) -> bool {
         Expr::Nested(inner) => is_query(inner),
         _ => false,
     }
+}
+
+/// Whether EXISTS or IN (SELECT ..) stands in it, which the engine knows as filters only.
+fn asks_for_rows(condition: &Expr) -> bool {
+    let found = sqlparser::ast::visit_expressions(condition, |expr| match expr {
+        Expr::Exists { .. } | Expr::InSubquery { .. } => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    });
+    found.is_break()
+}
+
+/// A row where the condition holds, and none where it does not.
+fn filtered(condition: Expr) -> Result<Query> {
+    let mut query = select_of(vec![named(Expr::value(Value::Boolean(true)), "c0")])?;
+    if let SetExpr::Select(select) = query.body.as_mut() {
+        select.selection = Some(condition);
+    }
+    Ok(query)
 }
 
 fn named(expr: Expr, name: &str) -> SelectItem {

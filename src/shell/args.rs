@@ -32,6 +32,8 @@ limit or budget; 6 writes partly done; 7 an ASSERT failed; 8 incomplete under --
 pub enum Command {
     /// Run statements and exit
     Exec(Exec),
+    /// Find what is wrong with scripts; nothing is sent, and no credentials are needed
+    Check(Check),
     /// Go on with a write that did not end; without RUN, list such writes
     Resume(Resume),
     /// Type statements at a prompt
@@ -55,6 +57,18 @@ pub struct Exec {
     /// Write what happens to a file, one JSON object a line (`-`: standard error)
     #[arg(long, value_name = "FILE")]
     pub events: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct Check {
+    /// The scripts, in the order in which they would run (`-`: standard input)
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// The same
+    #[arg(short, long = "input", value_name = "FILE")]
+    pub input: Vec<PathBuf>,
+    #[command(flatten)]
+    pub values: Values,
 }
 
 /// What a script is given.
@@ -123,6 +137,8 @@ pub struct Resume {
     /// The statement again (`-`: standard input), for rows with secret values, which the journal does not keep
     #[arg(short, long = "input", value_name = "FILE")]
     pub input: Option<PathBuf>,
+    #[command(flatten)]
+    pub values: Values,
     /// List the rows of the run that are not done, and send nothing
     #[arg(long, conflicts_with_all = ["forget", "resend_unknown"])]
     pub show: bool,

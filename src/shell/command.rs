@@ -7,16 +7,16 @@ use std::sync::Arc;
 
 use clap::Parser;
 
-use super::args::{Command, Common, Exec, Shell, Surroundings, Typed};
+use super::args::{Check, Command, Common, Exec, Shell, Surroundings, Typed};
 use super::desk::Desk;
 use super::draw::{Look, Source};
 use super::repl::{self, Start};
 use super::report::Report;
-use super::script::{Events, Play, Reader, Runner, Text, Ways};
+use super::script::{self as scripts, Events, Play, Reader, Runner, Text, Ways};
 use super::view::Live;
 use super::{outcomes, resume};
 use crate::error::{Error, Kind, Result};
-use crate::output::{Options, Target};
+use crate::output::{Format, Options, Target};
 use crate::sandbox::{self, Sandbox};
 use crate::secret::Redactor;
 use crate::session::{Confirm, Notices, Proposal, Session, SessionOptions};
@@ -49,6 +49,10 @@ pub fn main() -> ExitCode {
         Some(Command::Exec(exec)) => {
             let result = runtime.block_on(run_exec(&exec, &typed.common, &around));
             runtime.shutdown_background();
+            return result.map_or_else(|error| failed(&error), ExitCode::from);
+        }
+        Some(Command::Check(check)) => {
+            let result = runtime.block_on(run_check(&check, &typed.common, &around));
             return result.map_or_else(|error| failed(&error), ExitCode::from);
         }
         Some(Command::Resume(resume)) => runtime.block_on(resume::run(&resume, &typed.common, &around)),
@@ -182,6 +186,39 @@ async fn run_exec(exec: &Exec, common: &Common, around: &Surroundings) -> Result
         }
     };
     Ok(ran.err().map_or(0, |error| error.kind().exit_code()))
+}
+
+/// Checks scripts; the exit code. What is wrong with them has been told.
+async fn run_check(check: &Check, common: &Common, around: &Surroundings) -> Result<u8> {
+    let files: Vec<PathBuf> = check.files.iter().chain(&check.input).cloned().collect();
+    if files.is_empty() {
+        return Err(Error::new(Kind::Usage, "there is nothing to check").hint("weir check script.sql"));
+    }
+    let texts = texts(None, &files)?;
+    let (variables, template) = (check.values.variables()?, check.values.template()?);
+    let options = SessionOptions {
+        registries: common.registry.clone(),
+        variables: around.variables.clone(),
+        settings: common.settings()?,
+        checks_only: true,
+        ..SessionOptions::default()
+    };
+    let session = Session::new(options)?;
+    let reader = Reader::new(&variables, (template.as_ref(), around.home.as_deref()));
+    let mut checked = scripts::Check::new(&session, reader);
+    for text in texts {
+        checked.script(text).await;
+    }
+    checked.tell(&Report::new(session.redactor().clone()).looking(look(around)));
+    let list: Vec<String> = checked.list().iter().map(ToString::to_string).collect();
+    let machine = match common.output {
+        Format::Json => format!("[{}]\n", list.join(",\n ")),
+        Format::Jsonl => list.iter().map(|line| format!("{line}\n")).collect(),
+        _ => String::new(),
+    };
+    let written = std::io::stdout().write_all(session.redactor().clean(&machine).as_bytes());
+    written.map_err(|e| Error::new(Kind::Usage, format!("the output cannot be written: {e}")))?;
+    Ok(checked.verdict().err().map_or(0, |error| error.kind().exit_code()))
 }
 
 /// The statements to run, with the name of the file they are from.

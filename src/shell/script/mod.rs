@@ -1,5 +1,6 @@
 //! Runs one statement and prints what it answers. What stands in a script is `read`'s, its order `play`'s.
 
+mod check;
 mod events;
 mod play;
 mod read;
@@ -15,9 +16,10 @@ use crate::error::{Error, Kind, Result};
 use crate::output::{Flow, Options, Printed, Printer};
 use crate::session::{Answer, Kept, Session};
 use crate::sql::Statement;
+pub use check::Check;
 pub use events::Events;
 pub use play::{Play, Ways};
-pub use read::{Reader, Text};
+pub use read::{Reader, Text, spoken};
 
 /// How statements are run.
 pub struct Runner<'a> {

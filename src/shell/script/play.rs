@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use super::events::{Ended, Events, Tally};
-use super::read::{Act, Reader, Said, Step, Text, included};
+use super::read::{Act, Reader, Said, Step, Text, included, spoken};
 use super::{Done, Goes, Runner};
 use crate::error::{Error, Kind, Place, Result};
 use crate::shell::command::read;
@@ -259,10 +259,5 @@ fn at(error: Error, command: &Command) -> Error {
 
 /// How many statements there are in steps.
 fn statements(steps: &[Step]) -> u64 {
-    let each = steps.iter().map(|step| match &step.act {
-        Act::Statement(_) | Act::Gset(..) => 1,
-        Act::Include(_, known) => known.as_deref().map_or(0, statements),
-        Act::Command(_) => 0,
-    });
-    each.sum()
+    spoken(steps).len() as u64
 }

@@ -42,10 +42,22 @@ pub struct Said {
     pub piece: Piece,
     /// The same with the placeholders of a template filled in.
     plain: Option<Filled>,
+    /// Whether it is run; none where that shows when the script runs.
+    pub active: Option<bool>,
     /// Variables that it takes and that are set while the script runs.
     pub later: Vec<String>,
     /// The values that its variables have there, as far as they are known.
     pub known: Variables,
+}
+
+/// The statements of a script, those of the files that it reads among them.
+pub fn spoken(steps: &[Step]) -> Vec<&Said> {
+    let each = steps.iter().flat_map(|step| match &step.act {
+        Act::Statement(said) | Act::Gset(said, _) => vec![said],
+        Act::Include(_, Some(steps)) => spoken(steps),
+        Act::Include(_, None) | Act::Command(_) => Vec::new(),
+    });
+    each.collect()
 }
 
 impl Said {
@@ -93,8 +105,8 @@ impl Text {
 }
 
 /// Commands that a script can use, beside those of `\if`.
-const COMMANDS: [&str; 13] =
-    ["set", "unset", "echo", "warn", "g", "gset", "i", "include", "ir", "include_relative", "q", "quit", "p"];
+const COMMANDS: [&str; 12] =
+    ["set", "unset", "echo", "warn", "g", "gset", "i", "include", "ir", "include_relative", "q", "quit"];
 
 /// Files may read files; one that reads itself must end.
 const DEEPEST: usize = 16;
@@ -225,7 +237,7 @@ impl<'a> Reader<'a> {
             Some(template) => Some(template.fill(&piece.text).map_err(|error| piece.locate(error))?),
             None => None,
         };
-        let mut said = Said { piece, plain, later: Vec::new(), known: self.variables() };
+        let mut said = Said { piece, plain, active, later: Vec::new(), known: self.variables() };
         for mention in mentions(said.text()) {
             match self.known.get(&mention.name) {
                 Some(Some(_)) => {}

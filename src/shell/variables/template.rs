@@ -144,7 +144,7 @@ mod tests {
     use crate::error::Place;
 
     fn template() -> Template {
-        let text = r#"{"values":{"app":"it's","n":-5,"on":true,"table":"live_inputs","two":"a b","none":null,
+        let text = r#"{"values":{"app":"it's","n":-5,"on":true,"table":"pallets","two":"a b","none":null,
             "list":["x'",1],"evil":"'; DELETE FROM t; --","path":"C:\\n","dollar":"$$"},"x":1}"#;
         Template::read("v.json", text).unwrap()
     }
@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn outside_of_strings_only_a_word_is_filled_in() {
-        assert_eq!(filled("SELECT {{ .values.n }} FROM s.{{ .values.table }}_x"), "SELECT -5 FROM s.live_inputs_x");
+        assert_eq!(filled("SELECT {{ .values.n }} FROM s.{{ .values.table }}_x"), "SELECT -5 FROM s.pallets_x");
         for name in ["evil", "two", "app", "list"] {
             assert!(refused(&format!("SELECT {{{{ .values.{name} }}}}")).contains("outside of quotes"), "{name}");
         }
