@@ -122,7 +122,10 @@ impl Session {
                 CopyToSource::Query(query) => self.respell_node(run, query.as_mut(), None)?,
                 CopyToSource::Relation(name) => {
                     let parts = plan::idents(name);
-                    let _ = self.with_names(|names| names.resource(&parts))?;
+                    let own = |name: &Ident| self.engine.own_tables().contains(&plan::folded(name));
+                    if !matches!(parts.as_slice(), [name] if own(name)) {
+                        let _ = self.with_names(|names| names.resource(&parts))?;
+                    }
                     (Spelling::default(), true)
                 }
             },
