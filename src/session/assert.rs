@@ -66,7 +66,7 @@ impl Session {
             what += " (its query has no row)";
         } else if let Some((op, sides)) = assertion.compared.filter(|_| !hidden) {
             let (left, right) = (value(1).transpose()?, value(2).transpose()?);
-            what += &format!(" ({})", found(&op, &sides, [left, right].map(shown)));
+            what = format!("{what} ({})", found(&op, &sides, [left, right].map(shown)));
         }
         Err(Error::new(Kind::Assert, what))
     }

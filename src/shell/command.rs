@@ -13,6 +13,7 @@ use super::draw::{Look, Source};
 use super::repl::{self, Start};
 use super::report::Report;
 use super::script::{self as scripts, Events, Play, Reader, Runner, Text, Ways};
+use super::variables::pair;
 use super::view::Live;
 use super::{outcomes, resume};
 use crate::error::{Error, Kind, Result};
@@ -213,7 +214,7 @@ async fn run_check(check: &Check, common: &Common, around: &Surroundings) -> Res
     let list: Vec<String> = checked.list().iter().map(ToString::to_string).collect();
     let machine = match common.output {
         Format::Json => format!("[{}]\n", list.join(",\n ")),
-        Format::Jsonl => list.iter().map(|line| format!("{line}\n")).collect(),
+        Format::Jsonl if !list.is_empty() => format!("{}\n", list.join("\n")),
         _ => String::new(),
     };
     let written = std::io::stdout().write_all(session.redactor().clean(&machine).as_bytes());
@@ -226,6 +227,10 @@ fn texts(sql: Option<&String>, files: &[PathBuf]) -> Result<Vec<Text>> {
     let mut texts: Vec<Text> = sql.iter().map(|sql| Text { file: None, text: (*sql).clone() }).collect();
     if files.iter().filter(|path| *path == Path::new("-")).count() > 1 {
         return Err(Error::new(Kind::Usage, "standard input can be read once").hint("give -i - once"));
+    }
+    if let Some(sql) = sql.filter(|sql| !files.is_empty() && pair(sql).is_ok()) {
+        return Err(Error::new(Kind::Usage, format!("`{sql}` is no statement"))
+            .hint(format!("a variable is given with --var: --var {sql}")));
     }
     for path in files {
         texts.push(Text { file: Some(path.display().to_string()), text: read(path)? });

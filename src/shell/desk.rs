@@ -131,7 +131,11 @@ impl<'a> Desk<'a> {
                     self.branch(&command)?;
                     Flow::Continue
                 }
-                _ if !self.is_active() => Flow::Continue,
+                Input::Command(command) if command.name == "q" && self.reading.is_empty() => self.command(&command)?,
+                _ if !self.is_active() => {
+                    self.pass();
+                    Flow::Continue
+                }
                 Input::Statement(piece) => self.statement(&piece, Way::default()).map(|_| Flow::Continue)?,
                 Input::Command(command) => {
                     let place = (!self.reading.is_empty()).then(|| command.place.clone());
@@ -149,6 +153,13 @@ impl<'a> Desk<'a> {
     /// Whether what comes is run: no `\if` stands against it.
     fn is_active(&self) -> bool {
         self.branches.last().is_none_or(|branches| branches.active() == Some(true))
+    }
+
+    /// What stands in a branch that is not taken; who types it should know why nothing happens.
+    fn pass(&self) {
+        if self.reading.is_empty() {
+            self.report.note("passed over: the \\if before it does not hold; \\endif ends it");
+        }
     }
 
     /// `\if` and the commands that belong to it.

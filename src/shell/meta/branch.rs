@@ -31,7 +31,7 @@ pub const NAMES: [&str; 4] = ["if", "elif", "else", "endif"];
 impl Branches {
     /// Whether what stands here is run; none where that is not known yet.
     pub fn active(&self) -> Perhaps {
-        self.open.iter().fold(Some(true), |all, branch| and(all, branch.now))
+        all(self.open.iter())
     }
 
     /// Takes one of the commands. `condition` is asked only where it matters.
@@ -48,7 +48,7 @@ impl Branches {
             self.open.push(Branch { now, before, last: false, place: command.place.clone() });
             return asked.map(drop);
         }
-        let outside = self.open.iter().rev().skip(1).fold(Some(true), |all, branch| and(all, branch.now));
+        let outside = all(self.open.iter().rev().skip(1));
         let Some(branch) = self.open.last_mut().filter(|b| !b.last || command.name == "endif") else {
             return Err(misplaced(command, !self.open.is_empty()));
         };
@@ -85,6 +85,15 @@ fn misplaced(command: &Command, after_else: bool) -> Error {
         false => format!("\\{} stands without an \\if before it", command.name),
     };
     Error::statement(what).at(command.place.clone())
+}
+
+/// Whether every one of these branches is run.
+fn all<'a>(branches: impl Iterator<Item = &'a Branch>) -> Perhaps {
+    let mut known = Some(true);
+    for branch in branches {
+        known = and(known, branch.now);
+    }
+    known
 }
 
 fn and(a: Perhaps, b: Perhaps) -> Perhaps {

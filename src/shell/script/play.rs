@@ -218,7 +218,7 @@ impl<'a, 'b> Play<'a, 'b> {
                 match self.to.write_all(text.as_bytes()).and_then(|()| self.to.flush()) {
                     Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Ok(Next::Stop),
                     written => {
-                        written.map_err(|e| Error::new(Kind::Usage, format!("the output cannot be written: {e}")))?
+                        written.map_err(|e| Error::new(Kind::Usage, format!("the output cannot be written: {e}")))?;
                     }
                 }
             }
