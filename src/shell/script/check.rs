@@ -144,7 +144,5 @@ fn depending(error: Error, later: &[String]) -> Error {
         return error;
     }
     let names = later.iter().map(|name| format!(":{name}")).collect::<Vec<_>>().join(" and ");
-    error
-        .map_text(|text| text.to_owned())
-        .hint(format!("{names} is set while the script runs; with its value this may be right"))
+    error.hint(format!("{names} is set while the script runs; with its value this may be right"))
 }

@@ -143,7 +143,7 @@ fn shown(text: &str, redactor: &Redactor) -> String {
         let inside = &text[stretch.start..stretch.end];
         masked.push_str(&text[done..stretch.start]);
         match stretch.mark {
-            Mark::Quoted if !inside.starts_with('"') => masked.push_str(&format!("'{MASK}'")),
+            Mark::Quoted if !inside.starts_with('"') => masked.extend(["'", MASK, "'"]),
             Mark::Comment => {}
             _ => masked.push_str(inside),
         }

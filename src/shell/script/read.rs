@@ -132,11 +132,11 @@ impl<'a> Reader<'a> {
 
     /// The steps of a text.
     pub fn read(&mut self, text: Text) -> Vec<Step> {
-        self.within(Rc::new(text), Some(true))
+        self.within(&Rc::new(text), Some(true))
     }
 
     /// `outside`: whether the text is run; none where that is not known yet.
-    fn within(&mut self, source: Rc<Text>, outside: Option<bool>) -> Vec<Step> {
+    fn within(&mut self, source: &Rc<Text>, outside: Option<bool>) -> Vec<Step> {
         let inputs = match meta::inputs(&source.text) {
             Ok(inputs) => inputs,
             Err(error) => {
@@ -159,7 +159,7 @@ impl<'a> Reader<'a> {
                 Input::Command(command) if BRANCHES.contains(&command.name.as_str()) => {
                     self.branch(command, (&mut branches, active))
                 }
-                Input::Command(command) => self.command(command, (&source, active)),
+                Input::Command(command) => self.command(command, (source, active)),
             };
             match act {
                 Ok(acts) => steps.extend(acts.into_iter().map(|act| Step { source: source.clone(), act })),
@@ -329,7 +329,7 @@ impl<'a> Reader<'a> {
             Err(error) => return Err(error),
         };
         self.depth += 1;
-        let steps = self.within(Rc::new(Text { file: Some(path.display().to_string()), text }), active);
+        let steps = self.within(&Rc::new(Text { file: Some(path.display().to_string()), text }), active);
         self.depth -= 1;
         Ok(Some(steps))
     }
