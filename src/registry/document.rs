@@ -61,6 +61,14 @@ impl Document {
     }
 }
 
+/// The value that a YAML text is; a mapping stands at its top.
+///
+/// # Errors
+/// As for [`Document::parse`].
+pub fn read_yaml(file: &str, text: &str) -> Result<Value> {
+    Document::parse(file, text).map(|document| document.root)
+}
+
 fn not_yaml(file: &str, error: &yaml_serde::Error) -> Error {
     let text = error.to_string();
     let message = text.split(" at line ").next().unwrap_or(&text).to_owned();

@@ -22,6 +22,7 @@ mod weir_keys;
 
 pub use choose::{Choice, Inside, Supply, check_given, choose, required, taken, takes};
 pub use config::Inherited;
+pub use document::read_yaml;
 pub use fit::{Fitted, fit};
 pub use model::*;
 pub use sign_in::by_provider;

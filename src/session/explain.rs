@@ -43,7 +43,11 @@ impl Session {
             Statement::Show(_) | Statement::Describe(_) => {
                 vec!["Answered from the registry and the session: no request.".to_owned()]
             }
-            Statement::Assert { .. } | Statement::Use(_) | Statement::Set { .. } | Statement::Reset { .. } => {
+            Statement::Assert { condition, .. } => {
+                let assertion = self.plan_assertion(run, *condition).await?;
+                described(&assertion.planned().physical().await?)
+            }
+            Statement::Use(_) | Statement::Set { .. } | Statement::Reset { .. } => {
                 vec![format!("{verb} changes only the session: no request of its own.")]
             }
             Statement::Explain(_) => return Err(Error::statement("EXPLAIN of EXPLAIN explains nothing")),

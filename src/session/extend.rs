@@ -30,7 +30,7 @@ pub fn extend(mut builder: SessionStateBuilder, options: SessionOptions) -> Resu
         registry: registry.clone(),
         client,
         statement: 0,
-        defaults: Defaults { set: settings.defaults.clone(), variables: variables.clone() },
+        defaults: Defaults { set: settings.defaults.clone(), variables: variables.clone(), stand_ins: false },
         keyring: keyring::keyring(&variables),
         variables,
         warnings: Warnings::default(),

@@ -2,6 +2,8 @@
 //! Knows everything below it; prints nothing and reads no arguments.
 
 mod answer;
+mod assert;
+mod check;
 mod copied;
 mod engine;
 mod explain;
@@ -41,6 +43,7 @@ pub use crate::http::{Notices, Record};
 use crate::plan::{Answers, Defaults, Names, Progress, StatementContext, Warnings};
 pub use crate::plan::{Ended, Outcome, Reached};
 use crate::registry::Registry;
+pub use crate::registry::read_yaml;
 use crate::secret::Redactor;
 use crate::sql::{self, Statement};
 use engine::Engine;
@@ -65,6 +68,9 @@ pub struct SessionOptions {
     pub state: Option<PathBuf>,
     /// Where models of documents are kept. None: every session reads its documents anew.
     pub cache: Option<PathBuf>,
+    /// Statements are checked and not run: nothing is sent, no credentials are needed, and parameters that the
+    /// environment would give count as given.
+    pub checks_only: bool,
 }
 
 /// Told what became of a row of a write, as soon as it is known. It must not block.
@@ -85,6 +91,7 @@ impl Default for SessionOptions {
             observer: Arc::new(|_| {}),
             state: None,
             cache: None,
+            checks_only: false,
         }
     }
 }
@@ -107,6 +114,7 @@ pub struct Session {
     shelf: Shelf,
     /// It began read-only.
     sealed: bool,
+    checks_only: bool,
     /// A table of the session holds values of secret columns.
     own_secrets: AtomicBool,
     /// So does `_`.
@@ -165,6 +173,7 @@ impl Session {
             observer: options.observer,
             shelf: Shelf::new(options.state),
             sealed,
+            checks_only: options.checks_only,
             own_secrets: AtomicBool::new(false),
             last_secrets: AtomicBool::new(false),
             progress: Mutex::default(),
@@ -186,6 +195,7 @@ impl Session {
     pub async fn execute(&self, statement: Statement) -> Result<Answer> {
         let run = self.start(self.reads_secrets(&statement));
         let result = match statement {
+            statement if self.checks_only => Box::pin(self.check(&run, statement)).await,
             Statement::Query(query) => Box::pin(self.query(&run, *query)).await,
             Statement::Local(statement) => self.local(&run, *statement).await,
             Statement::Show(show) => self.show(&run, &show).await,
@@ -212,7 +222,11 @@ impl Session {
             registry: self.registry.clone(),
             client: self.client.clone().with_policy(settings.policy()),
             statement,
-            defaults: Defaults { set: settings.defaults.clone(), variables: self.variables.clone() },
+            defaults: Defaults {
+                set: settings.defaults.clone(),
+                variables: self.variables.clone(),
+                stand_ins: self.checks_only,
+            },
             keyring: self.keyring.clone(),
             variables: self.variables.clone(),
             warnings: Warnings::default(),
@@ -235,6 +249,13 @@ impl Session {
         let summary = answer.summary();
         self.state.keep_warnings(summary.statement, &summary.warnings);
         summary
+    }
+
+    /// The warnings of a statement that has ended, by its number.
+    #[must_use]
+    pub fn warnings_of(&self, statement: u64) -> Vec<String> {
+        let all = self.state.warnings.lock().unwrap_or_else(PoisonError::into_inner);
+        all.iter().filter(|(number, _)| *number == statement).map(|(_, text)| text.clone()).collect()
     }
 
     /// Asks a write under way to send nothing more: no further call, and no call again. Reads are stopped by dropping their rows.

@@ -122,7 +122,10 @@ impl Session {
                 CopyToSource::Query(query) => self.respell_node(run, query.as_mut(), None)?,
                 CopyToSource::Relation(name) => {
                     let parts = plan::idents(name);
-                    let _ = self.with_names(|names| names.resource(&parts))?;
+                    let own = |name: &Ident| self.engine.own_tables().contains(&plan::folded(name));
+                    if !matches!(parts.as_slice(), [name] if own(name)) {
+                        let _ = self.with_names(|names| names.resource(&parts))?;
+                    }
                     (Spelling::default(), true)
                 }
             },
@@ -190,11 +193,17 @@ impl Session {
         text_of(&ScalarValue::try_from_array(batch.column(0), 0).map_err(unwrap)?)
     }
 
-    /// One row with the values of some expressions.
-    pub(super) async fn evaluate(&self, run: &Run, values: Vec<Expr>) -> Result<RecordBatch> {
+    /// Plans the values of some expressions.
+    pub(super) async fn plan_values(&self, run: &Run, values: Vec<Expr>) -> Result<Planned> {
         let items = values.into_iter().enumerate();
         let items = items.map(|(i, expr)| SelectItem::ExprWithAlias { expr, alias: Ident::new(format!("c{i}")) });
-        let rows = self.rows_of(run, select_of(items.collect())?).await?;
+        self.plan(run, statement_of(select_of(items.collect())?)).await
+    }
+
+    /// One row with the values of some expressions.
+    pub(super) async fn evaluate(&self, run: &Run, values: Vec<Expr>) -> Result<RecordBatch> {
+        let planned = self.plan_values(run, values).await?;
+        let rows = self.rows_planned(run, &planned).await?;
         let schema = rows.schema().clone();
         let batches = rows.collect().await?;
         let batch = arrow::compute::concat_batches(&schema, &batches)
@@ -203,19 +212,6 @@ impl Session {
             return Ok(batch);
         }
         Err(Error::statement("an expression here must have exactly one value"))
-    }
-
-    pub(super) async fn assert(&self, run: &Run, condition: Expr, message: Option<String>) -> Result<Answer> {
-        let text = condition.to_string();
-        let batch = self.evaluate(run, vec![condition]).await?;
-        match ScalarValue::try_from_array(batch.column(0), 0).map_err(unwrap)? {
-            ScalarValue::Boolean(Some(true)) => Ok(Answer::done(run, "the assertion holds")),
-            ScalarValue::Boolean(_) | ScalarValue::Null => {
-                let what = message.unwrap_or_else(|| format!("the assertion does not hold: {text}"));
-                Err(Error::new(Kind::Assert, what))
-            }
-            other => Err(Error::statement(format!("ASSERT needs a boolean, and {text} is {}", other.data_type()))),
-        }
     }
 
     /// Rows of a query in SQL that weir wrote itself.

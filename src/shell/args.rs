@@ -10,6 +10,8 @@ use crate::error::{Error, Kind, Result};
 use crate::output::Format;
 use crate::session::Settings;
 
+use super::variables::{Template, Value, Variables, load, pair as pair_of};
+
 /// SQL for HTTP APIs.
 #[derive(Debug, Parser)]
 #[command(name = "weir", version, about, long_about = LONG, arg_required_else_help = false)]
@@ -30,6 +32,8 @@ limit or budget; 6 writes partly done; 7 an ASSERT failed; 8 incomplete under --
 pub enum Command {
     /// Run statements and exit
     Exec(Exec),
+    /// Find what is wrong with scripts; nothing is sent, and no credentials are needed
+    Check(Check),
     /// Go on with a write that did not end; without RUN, list such writes
     Resume(Resume),
     /// Type statements at a prompt
@@ -45,6 +49,74 @@ pub struct Exec {
     /// Run the statements of a file (`-`: standard input); may be given several times
     #[arg(short, long = "input", value_name = "FILE")]
     pub input: Vec<PathBuf>,
+    #[command(flatten)]
+    pub values: Values,
+    /// Go on after a statement that fails; the exit code is that of the first failure
+    #[arg(long)]
+    pub keep_going: bool,
+    /// Write what happens to a file, one JSON object a line (`-`: standard error)
+    #[arg(long, value_name = "FILE")]
+    pub events: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct Check {
+    /// The scripts, in the order in which they would run (`-`: standard input)
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// The same
+    #[arg(short, long = "input", value_name = "FILE")]
+    pub input: Vec<PathBuf>,
+    #[command(flatten)]
+    pub values: Values,
+}
+
+/// What a script is given.
+#[derive(Debug, Default, Args)]
+pub struct Values {
+    /// Set a variable: :name in a statement. What is JSON (5, true, null, "5", [1,2]) is what it is there, all else text
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub var: Vec<String>,
+    /// Set a variable to a text, whatever it looks like
+    #[arg(long, value_name = "NAME=TEXT")]
+    pub text: Vec<String>,
+    /// Set the variables of a file: JSON, YAML or NAME=value lines
+    #[arg(long, value_name = "FILE")]
+    pub vars: Vec<PathBuf>,
+    /// Fill `{{ .values.name }}` in from a JSON file, as StackQL does
+    #[arg(long, value_name = "FILE")]
+    pub iqldata: Option<PathBuf>,
+}
+
+impl Values {
+    /// The variables: those of files, then those of the command line.
+    ///
+    /// # Errors
+    /// When a file or a pair is none.
+    pub fn variables(&self) -> Result<Variables> {
+        let mut all = Variables::new();
+        for path in &self.vars {
+            all.extend(load(&path.display().to_string(), &super::command::read(path)?)?);
+        }
+        for pair in &self.var {
+            let (name, value) = pair_of(pair)?;
+            all.insert(name, Value::typed(&value));
+        }
+        for pair in &self.text {
+            let (name, value) = pair_of(pair)?;
+            all.insert(name, Value::text(&value));
+        }
+        Ok(all)
+    }
+
+    /// The values of a template, where a file of them is given.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn template(&self) -> Result<Option<Template>> {
+        let read = |path: &PathBuf| Template::read(&path.display().to_string(), &super::command::read(path)?);
+        self.iqldata.as_ref().map(read).transpose()
+    }
 }
 
 #[derive(Debug, Default, Args)]
@@ -65,6 +137,8 @@ pub struct Resume {
     /// The statement again (`-`: standard input), for rows with secret values, which the journal does not keep
     #[arg(short, long = "input", value_name = "FILE")]
     pub input: Option<PathBuf>,
+    #[command(flatten)]
+    pub values: Values,
     /// List the rows of the run that are not done, and send nothing
     #[arg(long, conflicts_with_all = ["forget", "resend_unknown"])]
     pub show: bool,

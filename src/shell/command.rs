@@ -1,22 +1,23 @@
 //! The program: arguments to a mode, a mode to an exit code.
 
 use std::io::{Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
 
-use super::args::{Command, Common, Exec, Shell, Surroundings, Typed};
+use super::args::{Check, Command, Common, Exec, Shell, Surroundings, Typed};
 use super::desk::Desk;
 use super::draw::{Look, Source};
 use super::repl::{self, Start};
 use super::report::Report;
-use super::script::{Goes, Runner};
+use super::script::{self as scripts, Events, Play, Reader, Runner, Text, Ways};
+use super::variables::pair;
 use super::view::Live;
 use super::{outcomes, resume};
 use crate::error::{Error, Kind, Result};
-use crate::output::{Options, Target};
+use crate::output::{Format, Options, Target};
 use crate::sandbox::{self, Sandbox};
 use crate::secret::{Redactor, Secret};
 use crate::session::{Auth, Confirm, Notices, Proposal, Session, SessionOptions};
@@ -47,15 +48,13 @@ pub fn main() -> ExitCode {
     let result = match typed.command {
         Some(Command::Sandbox(options)) => runtime.block_on(serve(options.port)),
         Some(Command::Exec(exec)) => {
-            let mut failing = None;
-            let result = runtime.block_on(run_exec(&exec, &typed.common, &around, &mut failing));
-            if let (Err(error), Some((file, text))) = (&result, &failing) {
-                runtime.shutdown_background();
-                let source = Source { text, file: file.as_deref() };
-                Report::new(Redactor::default()).looking(look(&around)).error_in(error, source);
-                return ExitCode::from(error.kind().exit_code());
-            }
-            result
+            let result = runtime.block_on(run_exec(&exec, &typed.common, &around));
+            runtime.shutdown_background();
+            return result.map_or_else(|error| failed(&error), ExitCode::from);
+        }
+        Some(Command::Check(check)) => {
+            let result = runtime.block_on(run_check(&check, &typed.common, &around));
+            return result.map_or_else(|error| failed(&error), ExitCode::from);
         }
         Some(Command::Resume(resume)) => runtime.block_on(resume::run(&resume, &typed.common, &around)),
         Some(Command::Shell(shell)) => run_shell(&runtime, &typed.common, &around, &shell),
@@ -106,7 +105,18 @@ pub(super) async fn open(
     let registries = common.registry.clone();
     let auth = auth(common, around)?;
     let cache = around.cache.clone();
-    let options = SessionOptions { registries, variables, auth, settings, notices, confirm, observer, state, cache };
+    let options = SessionOptions {
+        registries,
+        variables,
+        auth,
+        settings,
+        notices,
+        confirm,
+        observer,
+        state,
+        cache,
+        checks_only: false,
+    };
     Ok((Session::new(options)?, sandbox))
 }
 
@@ -160,55 +170,97 @@ pub(super) fn runner<'a>(session: &'a Session, common: &Common, width: Option<us
     Runner { session, print, report, timing: common.timing, verbose: common.verbose, live: None }
 }
 
-/// A text and its name.
-type Named = (Option<String>, String);
-
-/// Leaves the text that failed in `failing`, unless it holds a secret.
-async fn run_exec(exec: &Exec, common: &Common, around: &Surroundings, failing: &mut Option<Named>) -> Result<()> {
-    let texts = texts(exec)?;
+/// Runs scripts; the exit code. What fails in them has been told.
+async fn run_exec(exec: &Exec, common: &Common, around: &Surroundings) -> Result<u8> {
+    let texts = texts(exec.sql.as_ref(), &exec.input)?;
+    let (variables, template) = (exec.values.variables()?, exec.values.template()?);
+    let home = around.home.as_deref();
+    let mut reader = Reader::new(&variables, (template.as_ref(), home));
+    let mut scripts = Vec::with_capacity(texts.len());
+    for text in texts {
+        let report = Report::new(Redactor::default()).looking(look(around));
+        scripts.push(reader.read(text.clone()));
+        if let Some(error) = reader.problems.first() {
+            let drawn = error.place().is_none_or(|place| place.file == text.file);
+            match drawn {
+                true => report.error_in(error, Source { text: &text.text, file: text.file.as_deref() }),
+                false => report.error(error),
+            }
+            return Ok(error.kind().exit_code());
+        }
+    }
     let live = Live::default();
     let told = live.clone();
     let notices = Notices::new(move |text| told.say(&format!("note: {text}")));
     let (session, _sandbox) = open(common, around, (notices, None)).await?;
     let mut runner = runner(&session, common, around.width);
     runner.live = around.stderr_width.map(|_| live);
+    runner.report = runner.report.looking(look(around));
     if common.sandbox {
         runner.report.note(SIMULATED);
     }
-    let result = match &common.file {
-        None => Box::pin(run_all(&runner, &texts, &mut std::io::stdout(), failing)).await,
+    let events = exec.events.as_deref().map(Events::to).transpose()?;
+    let ways = Ways { template: template.as_ref(), home, events: events.as_ref(), keep_going: exec.keep_going };
+    let ran = match &common.file {
+        None => Box::pin(Play::new(&runner, ways, (variables, &mut std::io::stdout())).run(&scripts)).await,
         Some(path) => {
             runner.print.width = None;
             let mut target = Target::create(path)?;
-            match Box::pin(run_all(&runner, &texts, &mut target, failing)).await {
-                Ok(()) => target.commit(),
-                Err(error) => Err(error),
+            let ran = Box::pin(Play::new(&runner, ways, (variables, &mut target)).run(&scripts)).await;
+            if ran.is_ok() {
+                target.commit()?;
             }
+            ran
         }
     };
-    failing.take_if(|(_, text)| session.redactor().clean(text) != *text);
-    result.map_err(|error| error.redacted(session.redactor()))
+    Ok(ran.err().map_or(0, |error| error.kind().exit_code()))
 }
 
-async fn run_all(runner: &Runner<'_>, texts: &[Named], to: &mut dyn Write, failing: &mut Option<Named>) -> Result<()> {
-    for (file, text) in texts {
-        match Box::pin(runner.text(text, file.as_deref(), to)).await {
-            Ok(Goes::On) => {}
-            Ok(Goes::Unread) => break,
-            Err(error) => {
-                *failing = Some((file.clone(), text.clone()));
-                return Err(error);
-            }
-        }
+/// Checks scripts; the exit code. What is wrong with them has been told.
+async fn run_check(check: &Check, common: &Common, around: &Surroundings) -> Result<u8> {
+    let files: Vec<PathBuf> = check.files.iter().chain(&check.input).cloned().collect();
+    if files.is_empty() {
+        return Err(Error::new(Kind::Usage, "there is nothing to check").hint("weir check script.sql"));
     }
-    Ok(())
+    let texts = texts(None, &files)?;
+    let (variables, template) = (check.values.variables()?, check.values.template()?);
+    let options = SessionOptions {
+        registries: common.registry.clone(),
+        variables: around.variables.clone(),
+        settings: common.settings()?,
+        checks_only: true,
+        ..SessionOptions::default()
+    };
+    let session = Session::new(options)?;
+    let reader = Reader::new(&variables, (template.as_ref(), around.home.as_deref()));
+    let mut checked = scripts::Check::new(&session, reader);
+    for text in texts {
+        checked.script(text).await;
+    }
+    checked.tell(&Report::new(session.redactor().clone()).looking(look(around)));
+    let list: Vec<String> = checked.list().iter().map(ToString::to_string).collect();
+    let machine = match common.output {
+        Format::Json => format!("[{}]\n", list.join(",\n ")),
+        Format::Jsonl if !list.is_empty() => format!("{}\n", list.join("\n")),
+        _ => String::new(),
+    };
+    let written = std::io::stdout().write_all(session.redactor().clean(&machine).as_bytes());
+    written.map_err(|e| Error::new(Kind::Usage, format!("the output cannot be written: {e}")))?;
+    Ok(checked.verdict().err().map_or(0, |error| error.kind().exit_code()))
 }
 
 /// The statements to run, with the name of the file they are from.
-fn texts(exec: &Exec) -> Result<Vec<Named>> {
-    let mut texts: Vec<Named> = exec.sql.iter().map(|sql| (None, sql.clone())).collect();
-    for path in &exec.input {
-        texts.push((Some(path.display().to_string()), read(path)?));
+fn texts(sql: Option<&String>, files: &[PathBuf]) -> Result<Vec<Text>> {
+    let mut texts: Vec<Text> = sql.iter().map(|sql| Text { file: None, text: (*sql).clone() }).collect();
+    if files.iter().filter(|path| *path == Path::new("-")).count() > 1 {
+        return Err(Error::new(Kind::Usage, "standard input can be read once").hint("give -i - once"));
+    }
+    if let Some(sql) = sql.filter(|sql| !files.is_empty() && pair(sql).is_ok()) {
+        return Err(Error::new(Kind::Usage, format!("`{sql}` is no statement"))
+            .hint(format!("a variable is given with --var: --var {sql}")));
+    }
+    for path in files {
+        texts.push(Text { file: Some(path.display().to_string()), text: read(path)? });
     }
     if texts.is_empty() {
         return Err(Error::new(Kind::Usage, "there is nothing to run")

@@ -10,9 +10,10 @@ use arrow::array::RecordBatch;
 use futures::StreamExt;
 use tokio::runtime::Runtime;
 
-use super::meta::{self, Input, Variables};
+use super::meta::{self, Branches, Input};
 use super::report::Report;
 use super::script::{Runner, interruptible};
+use super::variables::{self, Variables};
 use super::view::{Display, Live, Pager, Screen, Sink, View, When};
 use crate::error::{Error, Kind, Result};
 use crate::output::{Flow as Reader, Options, Printed};
@@ -42,6 +43,8 @@ pub struct Desk<'a> {
     pub(super) timing: bool,
     verbose: bool,
     pub(super) variables: Variables,
+    /// The `\if`s that are open: of what is typed, and of each file that is being read.
+    pub(super) branches: Vec<Branches>,
     /// Where results go that no command sends elsewhere; None: standard output.
     pub(super) out: Option<super::meta::Out>,
     /// The last result that a person asked for.
@@ -106,6 +109,7 @@ impl<'a> Desk<'a> {
             timing: runner.timing,
             verbose: runner.verbose,
             variables: Variables::new(),
+            branches: vec![Branches::default()],
             out: None,
             last: None,
             said: None,
@@ -123,6 +127,15 @@ impl<'a> Desk<'a> {
     pub fn input(&mut self, input: &str) -> Result<Flow> {
         for input in meta::inputs(input)? {
             let flow = match input {
+                Input::Command(command) if meta::BRANCHES.contains(&command.name.as_str()) => {
+                    self.branch(&command)?;
+                    Flow::Continue
+                }
+                Input::Command(command) if command.name == "q" && self.reading.is_empty() => self.command(&command)?,
+                _ if !self.is_active() => {
+                    self.pass();
+                    Flow::Continue
+                }
                 Input::Statement(piece) => self.statement(&piece, Way::default()).map(|_| Flow::Continue)?,
                 Input::Command(command) => {
                     let place = (!self.reading.is_empty()).then(|| command.place.clone());
@@ -137,6 +150,29 @@ impl<'a> Desk<'a> {
         Ok(Flow::Continue)
     }
 
+    /// Whether what comes is run: no `\if` stands against it.
+    fn is_active(&self) -> bool {
+        self.branches.last().is_none_or(|branches| branches.active() == Some(true))
+    }
+
+    /// What stands in a branch that is not taken; who types it should know why nothing happens.
+    fn pass(&self) {
+        if self.reading.is_empty() {
+            self.report.note("passed over: the \\if before it does not hold; \\endif ends it");
+        }
+    }
+
+    /// `\if` and the commands that belong to it.
+    fn branch(&mut self, command: &meta::Command) -> Result<()> {
+        if let Some(before) = command.before.as_ref().filter(|_| self.is_active()) {
+            return Err(Error::new(Kind::Usage, format!("\\{} does not run the statement before it", command.name))
+                .at(before.place.clone())
+                .hint("end the statement with `;`, or run it with \\g"));
+        }
+        let condition = || meta::condition(command, &self.variables).map(Some);
+        self.branches.last_mut().map_or(Ok(()), |branches| branches.take(command, condition))
+    }
+
     /// Keeps what was typed, for `\s`; the same again is nothing new.
     pub fn remember(&mut self, text: &str) {
         let text = text.trim();
@@ -147,7 +183,7 @@ impl<'a> Desk<'a> {
 
     /// Runs one statement. What a variable stands for is filled in; places in errors are those of what was typed.
     pub(super) fn statement(&mut self, piece: &Piece, way: Way) -> Result<Gathered> {
-        let filled = meta::fill(&piece.text, &self.variables).map_err(|error| piece.locate(error))?;
+        let filled = variables::fill(&piece.text, &self.variables).map_err(|error| piece.locate(error))?;
         let back = |error: Error| {
             piece.locate(error.map_place(|place| {
                 place.map(|place| if place.file.is_some() { place } else { filled.back(place, &piece.text) })

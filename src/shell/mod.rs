@@ -15,6 +15,7 @@ mod repl;
 mod report;
 mod resume;
 mod script;
+mod variables;
 mod view;
 
 pub use command::main;

@@ -102,7 +102,8 @@ impl Shell<'_, '_> {
 
     /// `\set EDIT_MODE vi` is for the editor.
     fn edit_mode(&mut self) -> Result<()> {
-        let Some(mode) = self.desk.variables.get("EDIT_MODE").map(|mode| mode.to_ascii_lowercase()) else {
+        let Some(mode) = self.desk.variables.get("EDIT_MODE").and_then(|mode| Some(mode.words()?.to_ascii_lowercase()))
+        else {
             return Ok(());
         };
         match mode.as_str() {

@@ -120,12 +120,16 @@ fn assert(cursor: &mut Cursor<'_>) -> Result<Statement> {
     if cursor.rest().is_empty() {
         return Err(cursor.expected("a condition").hint("ASSERT (SELECT count(*) FROM t) = 3, 'three rows'"));
     }
-    if cursor.word().is_some_and(is_query_word) {
-        return Err(cursor.error("a query in ASSERT stands in brackets").hint("ASSERT (SELECT count(*) FROM t) = 3"));
-    }
-    let length = condition_length(cursor);
+    let bare = cursor.word().is_some_and(is_query_word);
+    let length = if bare { query_length(cursor) } else { condition_length(cursor) };
     let end = if length == cursor.rest().len() { THE_END } else { "," };
-    let condition = Box::new(cursor.expression(length, end)?);
+    let condition = if bare {
+        let query = dialect::all(&cursor.rest()[..length], end, Parser::parse_query)?;
+        (0..length).for_each(|_| cursor.skip());
+        Box::new(ast::Expr::Subquery(query))
+    } else {
+        Box::new(cursor.expression(length, end)?)
+    };
     refuse::writes_within(condition.as_ref())?;
     let message = if cursor.take(&Token::Comma) { Some(cursor.string("a message in single quotes")?) } else { None };
     cursor.finish()?;
@@ -144,6 +148,18 @@ fn condition_length(cursor: &Cursor<'_>) -> usize {
         depth == 0 && token.token == Token::Comma
     });
     comma.unwrap_or(cursor.rest().len())
+}
+
+/// The number of tokens before the message of an ASSERT whose query has no brackets: a comma, a string, and the end.
+fn query_length(cursor: &Cursor<'_>) -> usize {
+    let rest = cursor.rest();
+    let message = |token: &Token| {
+        matches!(token, Token::SingleQuotedString(_) | Token::EscapedStringLiteral(_) | Token::DollarQuotedString(_))
+    };
+    match rest {
+        [.., comma, last] if comma.token == Token::Comma && message(&last.token) => rest.len() - 2,
+        _ => rest.len(),
+    }
 }
 
 /// CREATE, DROP, COPY: the engine's parser, of which only some is let through.
@@ -312,7 +328,16 @@ mod tests {
         assert_eq!(refused("ASSERT").0, "line 1, column 7: expected a condition, found the end of the statement");
         assert_eq!(refused("ASSERT a = 1, b").0, "line 1, column 15: expected a message in single quotes, found b");
         assert_eq!(refused("ASSERT a =, 'm'").0, "line 1, column 11: expected an expression, found ,");
-        assert!(refused("ASSERT SELECT 1").1.contains("ASSERT (SELECT"));
+        for (text, said) in [
+            ("ASSERT SELECT count(*) = 0 FROM t", None),
+            ("ASSERT SELECT a, b FROM t, u, 'none''s there'", Some("none's there")),
+            ("ASSERT WITH x AS (SELECT 1) SELECT true FROM x, 'm';", Some("m")),
+        ] {
+            let Ok(Statement::Assert { condition, message }) = parse(text) else { panic!("{text}") };
+            assert!(matches!(*condition, ast::Expr::Subquery(_)), "{text}");
+            assert_eq!(message.as_deref(), said, "{text}");
+        }
+        assert!(refused("ASSERT SELECT FROM t, 'm'").0.starts_with("line 1, column 15"));
     }
 
     #[test]

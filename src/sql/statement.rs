@@ -64,6 +64,18 @@ impl Statement {
         )
     }
 
+    /// The names of its columns as they are typed, where each is named in its SELECT.
+    pub fn column_names(&self) -> Option<Vec<String>> {
+        let Statement::Query(query) = self else { return None };
+        let ast::SetExpr::Select(select) = query.body.as_ref() else { return None };
+        let name = |item: &ast::SelectItem| match item {
+            ast::SelectItem::ExprWithAlias { alias: name, .. }
+            | ast::SelectItem::UnnamedExpr(Expr::Identifier(name)) => Some(name.value.clone()),
+            _ => None,
+        };
+        select.projection.iter().map(name).collect()
+    }
+
     /// The keyword that the statement begins with, for messages and the journal.
     pub fn verb(&self) -> &'static str {
         match self {

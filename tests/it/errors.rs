@@ -265,6 +265,27 @@ pub fn presentable(what: &str, ran: &Ran) {
     }
 }
 
+/// What is refused as it stands is found by `check`, in the same words, without credentials and without a request.
+#[tokio::test]
+async fn a_check_finds_each_statement_that_is_refused() {
+    let world = World::new().await;
+    let mut wrong = Vec::new();
+    // What the environment lacks is no fault of a script.
+    for case in statements().into_iter().filter(|case| case.what != "missing account_id") {
+        let program = world.program().unset("CLOUDFLARE_API_TOKEN").unset("CLOUDFLARE_ACCOUNT_ID");
+        let ran = program.arguments(["check", "-"]).input(&case.sql.replace("$APP", APP)).run().await;
+        let text = format!("--- {}\n{}", case.what, ran.talk);
+        if ran.code != Some(1) || !ran.talk.contains("1 error,") {
+            wrong.push(format!("exit {:?} {text}", ran.code));
+        }
+        for word in case.says.iter().filter(|word| !ran.talk.contains(**word)) {
+            wrong.push(format!("should say {word:?} {text}"));
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+    assert_eq!(world.seen(), Vec::<String>::new());
+}
+
 #[tokio::test]
 async fn each_failure_gives_its_message_a_hint_and_its_exit_code() {
     let mut wrong = Vec::new();

@@ -18,6 +18,7 @@ mod decoding; // the decoder against serde_json, and its fuzz loop
 mod desk; // commands and results of the shell, at a terminal and through a pipe
 mod documents; // facts of the built-in documents that no statement shows
 mod errors; // the table of failures: message, hint, exit code
+mod exit_codes; // each exit code of the program, and a statement that ends so
 mod explain; // what EXPLAIN says of a read
 mod faults; // lists that break in the middle
 #[cfg(unix)]
@@ -42,6 +43,7 @@ mod reads; // how many requests a read takes
 mod requests; // what is sent for documents as StackQL's authors write them
 mod rows; // every row with right types, in every shape the API was seen in
 mod scripted; // a server that answers what it is told
+mod scripts; // variables, branches, events and checks of scripts
 mod secrets; // canaries
 mod seeds; // the published examples, and what the server saw
 #[cfg(unix)]

@@ -146,7 +146,7 @@ impl std::fmt::Display for Name {
 }
 
 /// A literal or bare word as text; None for an expression that must be evaluated.
-fn plain(value: &Expr) -> Option<String> {
+pub(in crate::session) fn plain(value: &Expr) -> Option<String> {
     match value {
         Expr::Identifier(word) => Some(word.value.clone()),
         Expr::Value(value) => match &value.value {

@@ -5,6 +5,7 @@ use std::io::Write;
 use super::{Command, is_known, show, unknown, words};
 use crate::error::{Error, Kind, Result};
 use crate::shell::desk::{Desk, Flow};
+use crate::shell::variables::Variables;
 
 impl Desk<'_> {
     /// Runs one command.
@@ -46,7 +47,8 @@ impl Desk<'_> {
             "conninfo" => self.conninfo()?,
             "c" | "connect" => self.connect(bare)?,
             "!" => self.system(rest)?,
-            "echo" => self.echo(rest)?,
+            "echo" => self.print(&format!("{}\n", echoed(rest, &self.variables)))?,
+            "warn" => self.report.line(&echoed(rest, &self.variables)),
             "s" => self.typed(rest)?,
             "l" | "list" => self.providers(more)?,
             "dn" => self.services(bare, more)?,
@@ -84,10 +86,9 @@ impl Desk<'_> {
         written.map_err(|e| Error::new(Kind::Usage, format!("the history could not be written: {e}")))?;
         out.close()
     }
+}
 
-    /// `\echo`: what cannot be cut into words is printed as it stands.
-    fn echo(&self, rest: &str) -> Result<()> {
-        let text = words(rest, &self.variables).map_or_else(|_| rest.to_owned(), |words| words.join(" "));
-        self.print(&format!("{text}\n"))
-    }
+/// What `\echo` prints; what cannot be cut into words, as it stands.
+pub fn echoed(rest: &str, variables: &Variables) -> String {
+    words(rest, variables).map_or_else(|_| rest.to_owned(), |words| words.join(" "))
 }

@@ -132,9 +132,14 @@ impl Desk<'_> {
         }
         let text = std::fs::read_to_string(path).map_err(|e| unusable(path, "read", &e))?;
         let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-        self.reading.push(path.to_owned());
-        let done = self.input(text);
-        self.reading.pop();
+        let done = super::inputs(text).and_then(|inputs| super::balanced(&inputs)).and_then(|()| {
+            self.reading.push(path.to_owned());
+            self.branches.push(super::Branches::default());
+            let done = self.input(text);
+            self.branches.pop();
+            self.reading.pop();
+            done
+        });
         let name = || path.display().to_string();
         done.map_err(|error| {
             error.map_place(|place| {

@@ -2,17 +2,19 @@
 //! Owns how a command is written; what it does is in the files beside. Must not know a session.
 
 mod ask;
+mod branch;
 mod files;
 mod reuse;
 mod set;
 mod show;
 mod syntax;
-mod variables;
 mod watch;
 mod words;
 
+pub use ask::echoed;
+pub use branch::{Branches, NAMES as BRANCHES, asked, balanced, condition, not_in_scripts, truth};
 pub use files::Out;
-pub use variables::{Variables, fill};
+pub use reuse::settings_of;
 pub use words::words;
 
 use crate::error::{Error, Kind, Place, Result, nearest};
@@ -29,6 +31,7 @@ pub const COMMANDS: &[(&str, &str, &str)] = &[
     ("\\c", "[provider[.service]]", "use a provider or service, as USE does"),
     ("\\!", "[command]", "run a command of the system"),
     ("\\echo", "[text ..]", "print a text"),
+    ("\\warn", "[text ..]", "print a text where errors go"),
     ("\\s", "[file]", "what was typed so far, in this session and before"),
     ("", "", "What there is"),
     ("\\l", "", "providers"),
@@ -55,6 +58,10 @@ pub const COMMANDS: &[(&str, &str, &str)] = &[
     ("", "", "Variables"),
     ("\\set", "[variable [value]]", "set a variable: :name is its value, :\"name\" a name, :'name' a string"),
     ("\\unset", "variable", "forget a variable"),
+    ("\\if", "true|false|:variable|:{?variable}", "what stands up to \\endif is run only if that holds"),
+    ("\\elif", "condition", "otherwise, if that holds"),
+    ("\\else", "", "otherwise"),
+    ("\\endif", "", "the end of \\if"),
 ];
 
 /// Commands of other shells, which begin with a dot, and what does the same here.

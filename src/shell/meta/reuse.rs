@@ -1,11 +1,12 @@
 //! Commands that run the statement before them, or the last one again: `\g`, `\gx`, `\gset`, `\gexec`, `\p`.
 //! Every statement goes the same road as a typed one.
 
-use super::{Command, Variables};
+use super::Command;
 use crate::error::{Error, Kind, Place, Result, counted};
 use crate::output::cells;
 use crate::session::Kept;
 use crate::shell::desk::{Desk, Way};
+use crate::shell::variables::{Value, check_name};
 use crate::sql::Piece;
 
 impl Desk<'_> {
@@ -38,15 +39,7 @@ impl Desk<'_> {
         let piece = self.meant(command)?;
         let prefix = super::words(&command.rest, &self.variables)?.into_iter().next().unwrap_or_default();
         let kept = self.gathered(&piece)?;
-        let mut rows = rows_of(&kept)?;
-        let (Some(row), true) = (rows.pop(), rows.is_empty()) else {
-            let rows = counted((rows.len() + usize::from(!rows.is_empty())) as u64, "row");
-            return Err(Error::statement(format!("\\gset needs exactly one row, and there are {rows}"))
-                .hint("LIMIT 1, or a condition that leaves one"));
-        };
-        for (field, value) in kept.schema().fields().iter().zip(row) {
-            let name = format!("{prefix}{}", field.name());
-            check_name(&name)?;
+        for (name, value) in settings_of(&kept, &prefix)? {
             match value {
                 Some(value) => drop(self.variables.insert(name, value)),
                 None => drop(self.variables.remove(&name)),
@@ -89,12 +82,24 @@ pub(super) fn rows_of(kept: &Kept) -> Result<crate::output::Cells> {
     Ok(rows)
 }
 
-/// Whether `:name` can name it.
-pub(super) fn check_name(name: &str) -> Result<()> {
-    let filled = super::fill(&format!("SELECT :{name}"), &Variables::from([(name.to_owned(), "1".to_owned())]));
-    match filled.is_ok_and(|filled| filled.text == "SELECT 1") {
-        true => Ok(()),
-        false => Err(Error::new(Kind::Usage, format!("`{name}` cannot be the name of a variable"))
-            .hint("it needs letters, digits and _, a letter first; SELECT .. AS name gives a column one")),
+/// What `\gset` sets: a variable a column of the one row, of the column's type; none where it is NULL.
+///
+/// # Errors
+/// When there is not one row, or a column's name is none for a variable.
+pub fn settings_of(kept: &Kept, prefix: &str) -> Result<Vec<(String, Option<Value>)>> {
+    let mut rows = rows_of(kept)?;
+    let (Some(row), true) = (rows.pop(), rows.is_empty()) else {
+        let rows = counted((rows.len() + usize::from(!rows.is_empty())) as u64, "row");
+        return Err(Error::statement(format!("\\gset needs exactly one row, and there are {rows}"))
+            .hint("LIMIT 1, or a condition that leaves one"));
+    };
+    let mut settings = Vec::with_capacity(row.len());
+    for (field, value) in kept.schema().fields().iter().zip(row) {
+        let name = format!("{prefix}{}", field.name());
+        check_name(&name)?;
+        let kind = field.data_type();
+        let typed = kind.is_numeric() || *kind == arrow::datatypes::DataType::Boolean;
+        settings.push((name, value.map(|text| if typed { Value::typed(&text) } else { Value::text(&text) })));
     }
+    Ok(settings)
 }

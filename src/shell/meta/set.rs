@@ -1,10 +1,10 @@
 //! Commands that change how the shell behaves: `\set`, `\unset`, `\pset`, `\x`, `\timing`.
 //! Owns the names of the options; settings of the session are SET's.
 
-use super::reuse::check_name;
 use crate::error::{Error, Kind, Result, nearest};
 use crate::output::Format;
 use crate::shell::desk::Desk;
+use crate::shell::variables::{Value, check_name};
 use crate::shell::view::When;
 
 /// Options of `\pset`, and what they mean.
@@ -23,12 +23,12 @@ impl Desk<'_> {
         let mut words = super::words(rest, &self.variables)?.into_iter();
         let Some(name) = words.next() else {
             for (name, value) in &self.variables {
-                self.report.line(&format!("{name} = '{}'", value.replace('\'', "''")));
+                self.report.line(&format!("{name} = {}", value.shown()));
             }
             return Ok(());
         };
         check_name(&name)?;
-        self.variables.insert(name, words.collect::<Vec<_>>().join(" "));
+        self.variables.insert(name, Value::typed(&words.collect::<Vec<_>>().join(" ")));
         Ok(())
     }
 

@@ -47,7 +47,10 @@ SET provider.parameter = 'value';
   The default of a parameter. SHOW ALL lists the settings; RESET name takes one back.",
     ),
     ("RESET", "RESET setting;"),
-    ("ASSERT", "ASSERT condition [, 'message'];\n  An error when the condition is not true."),
+    (
+        "ASSERT",
+        "ASSERT condition [, 'message'];\nASSERT SELECT .. [, 'message'];\n  An error when the condition is not true.",
+    ),
     (
         "CREATE",
         "CREATE [OR REPLACE] TABLE name AS SELECT ..;

@@ -57,7 +57,8 @@ impl Desk<'_> {
     pub(super) fn watch(&mut self, command: &Command) -> Result<()> {
         let piece = self.meant(command)?;
         let rounds = Rounds::read(&super::words(command.rest.trim_end_matches(';'), &self.variables)?)?;
-        let filled = super::fill(&piece.text, &self.variables).map_err(|error| piece.locate(error))?;
+        let filled =
+            crate::shell::variables::fill(&piece.text, &self.variables).map_err(|error| piece.locate(error))?;
         let statement = sql::parse(&filled.text).map_err(|error| piece.locate(error))?;
         if !matches!(statement, Statement::Query(_) | Statement::Show(_) | Statement::Describe(_)) {
             return Err(Error::new(Kind::Usage, format!("\\watch repeats reads, and {} is none", statement.verb()))

@@ -1,4 +1,9 @@
-//! Runs statements one after the other and prints what they answer. The first that fails ends a script.
+//! Runs one statement and prints what it answers. What stands in a script is `read`'s, its order `play`'s.
+
+mod check;
+mod events;
+mod play;
+mod read;
 
 use std::io::Write;
 use std::panic::AssertUnwindSafe;
@@ -7,10 +12,14 @@ use futures::{FutureExt, StreamExt};
 
 use super::report::Report;
 use super::view::Live;
-use crate::error::{Error, Kind, Place, Result};
+use crate::error::{Error, Kind, Result};
 use crate::output::{Flow, Options, Printed, Printer};
-use crate::session::{Answer, Session};
-use crate::sql::{self, Statement};
+use crate::session::{Answer, Kept, Session};
+use crate::sql::Statement;
+pub use check::Check;
+pub use events::Events;
+pub use play::{Play, Ways};
+pub use read::{Reader, Text, spoken};
 
 /// How statements are run.
 pub struct Runner<'a> {
@@ -33,31 +42,44 @@ pub enum Goes {
     Unread,
 }
 
+/// What a statement has led to.
+#[derive(Debug)]
+pub struct Done {
+    pub goes: Goes,
+    /// Rows that were printed, where it has any.
+    pub rows: Option<u64>,
+    pub message: Option<String>,
+}
+
 impl Runner<'_> {
-    /// Runs the statements of `text`. `file` is its name for errors.
-    pub async fn text(&self, text: &str, file: Option<&str>, to: &mut dyn Write) -> Result<Goes> {
-        let named = |error: Error| {
-            error.map_place(|place| place.map(|p| Place { file: p.file.or_else(|| file.map(str::to_owned)), ..p }))
-        };
-        // Every statement is read before the first is run: a slip in the last line of a script changes nothing.
-        let pieces = sql::split(text).map_err(named)?;
-        let mut statements = Vec::with_capacity(pieces.len());
-        for piece in &pieces {
-            statements.push(sql::parse(&piece.text).map_err(|e| named(piece.locate(e)))?);
-        }
-        for (piece, statement) in pieces.iter().zip(statements) {
-            match self.statement(statement, to).await.map_err(|e| named(piece.locate(e)))? {
-                Goes::On => {}
-                Goes::Unread => return Ok(Goes::Unread),
-            }
-        }
-        Ok(Goes::On)
+    /// Runs one statement.
+    pub async fn statement(&self, statement: Statement, to: &mut dyn Write) -> Result<Done> {
+        let written = statement.is_write();
+        self.driven(written, async {
+            let answer = self.session.execute(statement).await?;
+            self.answer(answer, to).await
+        })
+        .await
     }
 
-    /// Runs one statement.
-    async fn statement(&self, statement: Statement, to: &mut dyn Write) -> Result<Goes> {
+    /// Runs one statement whose rows are looked at and not printed.
+    pub async fn gathered(&self, statement: Statement) -> Result<Kept> {
         let written = statement.is_write();
-        let run = Box::pin(self.run(statement, to));
+        self.driven(written, async {
+            let mut answer = self.session.execute(statement).await?;
+            let rows = answer.rows.take().ok_or_else(|| Error::statement("the statement has no rows"))?;
+            let mut kept = Kept::new(rows.schema());
+            let batches = rows.collect().await;
+            self.close(&answer, None);
+            batches?.iter().for_each(|batch| kept.add(batch));
+            answer.check_complete()?;
+            Ok(kept)
+        })
+        .await
+    }
+
+    async fn driven<T>(&self, written: bool, run: impl Future<Output = Result<T>>) -> Result<T> {
+        let run = Box::pin(run);
         let Some(live) = &self.live else { return interruptible(self.session, &self.report, written, run).await };
         let run = Box::pin(live.beside(self.session, run));
         let done = interruptible(self.session, &self.report, written, run).await;
@@ -65,17 +87,13 @@ impl Runner<'_> {
         done
     }
 
-    async fn run(&self, statement: Statement, to: &mut dyn Write) -> Result<Goes> {
-        let answer = self.session.execute(statement).await?;
-        self.answer(answer, to).await
-    }
-
     /// Prints what a statement answered.
-    pub async fn answer(&self, mut answer: Answer, to: &mut dyn Write) -> Result<Goes> {
+    pub async fn answer(&self, mut answer: Answer, to: &mut dyn Write) -> Result<Done> {
+        let unread = Done { goes: Goes::Unread, rows: None, message: None };
         for line in answer.lines.iter().flatten() {
             match writeln!(to, "{line}") {
                 Ok(()) => {}
-                Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Ok(Goes::Unread),
+                Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Ok(unread),
                 Err(error) => return Err(Error::new(Kind::Usage, format!("the output cannot be written: {error}"))),
             }
         }
@@ -108,7 +126,7 @@ impl Runner<'_> {
                 }
                 let printed = printer.finish()?;
                 if flow == Flow::Closed || printed.flow == Flow::Closed {
-                    return Ok(Goes::Unread);
+                    return Ok(unread);
                 }
                 Some(printed)
             }
@@ -116,7 +134,7 @@ impl Runner<'_> {
         self.live.iter().for_each(Live::end);
         self.close(&answer, printed);
         answer.check_complete()?;
-        Ok(Goes::On)
+        Ok(Done { goes: Goes::On, rows: printed.map(|p| p.rows), message: answer.message })
     }
 
     /// Warnings, requests and cost, after the rows.
