@@ -28,14 +28,16 @@ struct Count {
     broken: usize,
 }
 
-/// The services of a provider that the registry at `root` has, and not the program itself.
+/// The services of a provider that come from the registry, and not from the program itself: of the same name there may be
+/// one in either.
 fn services_of(registry: &Registry, provider: &str) -> Vec<String> {
     let own = Registry::open(&[], None).unwrap();
-    let own = own.provider(provider).map(|p| p.services.iter().map(|s| s.name.clone()).collect()).unwrap_or_default();
-    let own: Vec<String> = own;
+    let is_own = |name: &str| {
+        let built_in = own.service(provider, name).ok();
+        built_in.is_some_and(|built_in| registry.service(provider, name).is_ok_and(|service| service == built_in))
+    };
     let all = registry.provider(provider).unwrap();
-    let names = all.services.iter().map(|s| s.name.clone());
-    names.filter(|name| !own.contains(name)).collect()
+    all.services.iter().map(|s| s.name.clone()).filter(|name| !is_own(name)).collect()
 }
 
 fn count(registry: &Registry, provider: &str) -> Count {
