@@ -236,7 +236,7 @@ mod tests {
 servers: [{url: 'https://demo.example'}]
 paths:
   /things: {get: {responses: {'200': {content: {application/json: {schema: {type: array, items: {properties: {
-    id: {type: string}, size: {type: integer, default: 3, enum: [1, 3]}, parts: {type: array, items: {type: object}}}}}}}}}}}
+    id: {type: string, nullable: true, default: null}, size: {type: integer, default: 3, enum: [1, 3]}, parts: {type: array, items: {type: object}}}}}}}}}}}
   /boxes/{id}: {delete: {parameters: [{name: id, in: path, required: true}], responses: {}}}
 components:
   x-stackQL-resources:

@@ -153,7 +153,7 @@ impl Registry {
     /// name; how the provider is reached stays as it was.
     fn add(&self, entries: &mut Vec<Entry>, root: &Root, file: &Path) -> Result<()> {
         let text = self.text(root, file)?;
-        let LoadedProvider { provider, references, problems } = self.loaded_provider(&root.name(file), &text)?;
+        let LoadedProvider { mut provider, references, problems } = self.loaded_provider(&root.name(file), &text)?;
         for problem in problems {
             self.report(problem);
         }
@@ -167,9 +167,12 @@ impl Registry {
                     let location = Location { root: root.clone(), document, resources };
                     documents.insert(service.name.clone(), location);
                 }
-                (Err(error), _) | (_, Err(error)) => self.report(format!("{}: {error}", root.name(file))),
+                (Err(error), _) | (_, Err(error)) => {
+                    self.report(format!("{}: providerServices.{}: {error}", root.name(file), named.key));
+                }
             }
         }
+        provider.services.retain(|service| documents.contains_key(&service.name));
         match entries.iter_mut().find(|e| e.provider.name == provider.name) {
             None => entries.push(Entry { provider: Arc::new(provider), documents, texts: text.into_owned() }),
             Some(known) => {
@@ -270,7 +273,9 @@ impl Registry {
         let entry = self.entries().iter().find(|e| e.provider.name == provider);
         let Some((entry, location)) = entry.and_then(|e| Some((e, e.documents.get(name)?))) else {
             let names = known.services.iter().map(|s| s.name.as_str());
-            return Err(unknown("service", name, names, &format!("SHOW SERVICES IN {provider}"), &[]));
+            let of_it = format!("providerServices.{name}:");
+            let problems: Vec<String> = self.problems().into_iter().filter(|p| p.contains(&of_it)).collect();
+            return Err(unknown("service", name, names, &format!("SHOW SERVICES IN {provider}"), &problems));
         };
         if let Some(reason) = &known.unsupported {
             return Err(Error::document(format!("the provider {provider} cannot be used: {reason}")));
@@ -433,7 +438,12 @@ components: {x-stackQL-resources: {things: {methods: {list: {operation: {$ref: '
         let registry = open(&folder, None);
         registry.read_all("demo", &["a", "b", "c"]);
         assert_eq!(registry.resource("demo", "a", "things").unwrap().methods.len(), 1);
-        for (service, said) in [("b", "b.yaml cannot be read"), ("c", "not YAML")] {
+        for (service, said) in [
+            ("b", "b.yaml cannot be read"),
+            ("c", "not YAML"),
+            ("d", "must name its document"),
+            ("e", "out of the registry"),
+        ] {
             let error = registry.service("demo", service).unwrap_err().to_string();
             assert!(error.contains(said), "{error}");
         }

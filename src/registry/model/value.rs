@@ -30,6 +30,7 @@ pub struct Shape {
     /// What an array holds, where documented.
     pub items: Option<Box<Shape>>,
     /// What the API takes where nothing is sent, as the document has it. It is not checked against the rules.
+    #[serde(with = "perhaps_null")]
     pub default: Option<serde_json::Value>,
 }
 
@@ -147,6 +148,21 @@ impl fmt::Display for JsonPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("$")?;
         self.0.iter().try_for_each(|key| write!(f, ".{key}"))
+    }
+}
+
+/// A default of `null` is not the same as none: it is written as a list of one.
+mod perhaps_null {
+    use serde::{Deserialize, Deserializer, Serializer};
+    use serde_json::Value;
+
+    #[expect(clippy::ref_option, reason = "serde gives a reference to the field")]
+    pub fn serialize<S: Serializer>(value: &Option<Value>, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(value)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+        Ok(Vec::deserialize(deserializer)?.pop())
     }
 }
 
