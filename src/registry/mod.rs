@@ -9,12 +9,15 @@ mod method;
 mod model;
 mod schema;
 mod source;
+mod template;
 mod weir_keys;
+mod xml;
 
 pub use choose::{Choice, Supply, check_given, choose, required, taken, takes};
 pub use fit::{Fitted, fit};
 pub use model::*;
 pub use source::Registry;
+pub use template::Template;
 
 /// The SQL name of a wire name: `deleteRecordingAfterDays` becomes `delete_recording_after_days`.
 #[must_use]
