@@ -1,12 +1,14 @@
 //! Floor 0: what exists. Documents in, validated model out.
 //! Knows no HTTP, no Arrow, no SQL; imports only the ground.
 
+mod answer;
 mod choose;
 mod document;
 mod fit;
 mod load;
 mod method;
 mod model;
+mod reshape;
 mod schema;
 mod source;
 mod template;

@@ -19,9 +19,17 @@ pub fn shape(document: &Document, schema: &Value, place: &str) -> Result<Shape> 
 
 /// The columns of an object schema, in document order.
 pub fn columns(document: &Document, schema: &Value, place: &str) -> Result<Vec<Column>> {
-    let mut columns: Vec<Column> = Vec::new();
-    for field in fields(document, schema, place, 0)? {
-        let name = if columns.iter().any(|c| c.name == field.name) { field.wire.clone() } else { field.name };
+    let fields = fields(document, schema, place, 0)?;
+    // A name that the API itself uses belongs to what it calls so.
+    let exact: Vec<String> = fields.iter().filter(|f| f.name == f.wire).map(|f| f.name.clone()).collect();
+    let mut columns: Vec<Column> = Vec::with_capacity(fields.len());
+    for field in fields {
+        let taken = |name: &str| columns.iter().any(|c| c.name == name);
+        let is_other = field.name != field.wire && exact.contains(&field.name);
+        let mut name = if is_other || taken(&field.name) { field.wire.clone() } else { field.name };
+        if taken(&name) {
+            name = (2_u32..1000).map(|n| format!("{name}_{n}")).find(|name| !taken(name)).unwrap_or_default();
+        }
         columns.push(Column {
             name,
             paths: vec![JsonPath(vec![field.wire.clone()])],
@@ -35,26 +43,12 @@ pub fn columns(document: &Document, schema: &Value, place: &str) -> Result<Vec<C
     Ok(columns)
 }
 
-/// Rows that are no objects (a list of names) have one column, `value`.
-pub fn scalar_column(document: &Document, schema: &Value, place: &str) -> Result<Option<Column>> {
-    let shape = shape(document, schema, place)?;
-    Ok((!shape.kind.is_json()).then(|| Column {
-        name: "value".to_owned(),
-        wire: "value".to_owned(),
-        paths: vec![JsonPath::default()],
-        description: description(schema),
-        shape,
-        hidden: false,
-        only_by_key: false,
-    }))
-}
-
-/// The schema's own type word; 3.1 gives a list of words, of which `null` is one.
-fn type_word(schema: &Value) -> Option<&str> {
+/// The schema's own type words; 3.1 gives a list of them, of which `null` is one.
+fn type_words(schema: &Value) -> Vec<&str> {
     match schema.get("type") {
-        Some(Value::String(word)) => Some(word),
-        Some(Value::Array(words)) => words.iter().filter_map(Value::as_str).find(|w| *w != "null"),
-        _ => None,
+        Some(Value::String(word)) => vec![word],
+        Some(Value::Array(words)) => words.iter().filter_map(Value::as_str).filter(|w| *w != "null").collect(),
+        _ => Vec::new(),
     }
 }
 
@@ -73,24 +67,51 @@ pub fn kind_of(word: &str) -> Option<Kind> {
     })
 }
 
-fn kind(schema: &Value) -> Kind {
-    match type_word(schema) {
-        Some("string") if schema.get("format").and_then(Value::as_str) == Some("date-time") => Kind::Timestamp,
-        Some(word) => kind_of(word).unwrap_or(Kind::Any),
-        None if schema.get("properties").is_some() || schema.get("allOf").is_some() => Kind::Object,
-        None if schema.get("items").is_some() => Kind::Array,
-        None => kind_of_parts(schema),
+fn kind(document: &Document, schema: &Value, depth: usize) -> Kind {
+    let Some(schema) = document.resolve(schema).ok().filter(|_| depth <= DEEPEST) else { return Kind::Any };
+    let is_date = schema.get("format").and_then(Value::as_str) == Some("date-time");
+    match type_words(schema).as_slice() {
+        [] => {}
+        ["string"] if is_date => return Kind::Timestamp,
+        [word] => return kind_of(word).unwrap_or(Kind::Any),
+        words => return common(words.iter().map(|word| kind_of(word).unwrap_or(Kind::Any))),
     }
+    if schema.get("properties").is_some() || schema.get("additionalProperties").is_some_and(Value::is_object) {
+        return Kind::Object;
+    }
+    if schema.get("items").is_some() {
+        return Kind::Array;
+    }
+    let parts = |key: &str| schema.get(key).and_then(Value::as_array).into_iter().flatten();
+    let all: Vec<Kind> = parts("allOf").map(|p| kind(document, p, depth + 1)).filter(|k| *k != Kind::Any).collect();
+    if !all.is_empty() {
+        return common(all.into_iter());
+    }
+    let is_null = |part: &&Value| part.get("type").and_then(Value::as_str) == Some("null");
+    let any = parts("oneOf").chain(parts("anyOf")).filter(|part| !is_null(part));
+    let any: Vec<Kind> = any.map(|part| kind(document, part, depth + 1)).collect();
+    if !any.is_empty() {
+        return common(any.into_iter());
+    }
+    let listed = schema.get("enum").and_then(Value::as_array).into_iter().flatten().chain(schema.get("const"));
+    common(listed.filter(|v| !v.is_null()).map(|value| match value {
+        Value::String(_) => Kind::String,
+        Value::Bool(_) => Kind::Boolean,
+        Value::Number(n) if n.is_f64() => Kind::Number,
+        Value::Number(_) => Kind::Integer,
+        _ => Kind::Any,
+    }))
 }
 
-/// The type all alternatives of a `oneOf` or `anyOf` share, if they share one.
-fn kind_of_parts(schema: &Value) -> Kind {
-    let parts = ["oneOf", "anyOf"].iter().find_map(|key| schema.get(*key).and_then(Value::as_array));
-    let mut kinds = parts.into_iter().flatten().filter(|p| type_word(p) != Some("null")).map(kind);
-    match kinds.next() {
-        Some(first) if kinds.all(|k| k == first) => first,
+/// The type that holds values of all these types.
+fn common(kinds: impl Iterator<Item = Kind>) -> Kind {
+    let both = |one: Kind, other: Kind| match (one, other) {
+        (one, other) if one == other => one,
+        (Kind::Integer, Kind::Number) | (Kind::Number, Kind::Integer) => Kind::Number,
+        (Kind::String, Kind::Timestamp) | (Kind::Timestamp, Kind::String) => Kind::String,
         _ => Kind::Any,
-    }
+    };
+    kinds.reduce(both).unwrap_or(Kind::Any)
 }
 
 fn shape_at(document: &Document, schema: &Value, place: &str, depth: usize) -> Result<Shape> {
@@ -99,7 +120,7 @@ fn shape_at(document: &Document, schema: &Value, place: &str, depth: usize) -> R
     let kind = match &keys.kind {
         Some(word) => kind_of(word)
             .ok_or_else(|| Error::document(format!("{}: {place}.x-weir.type: `{word}` is no type", document.file)))?,
-        None => kind(schema),
+        None => kind(document, schema, 0),
     };
     let values = schema.get("enum").and_then(Value::as_array).into_iter().flatten();
     let items = schema.get("items").filter(|_| kind == Kind::Array && depth < DEEPEST);
@@ -128,8 +149,7 @@ fn text_of(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// The properties of an object schema. `allOf`, `oneOf` and `anyOf` are merged where it has none of its own, and
-/// `allOf` in any case.
+/// The properties of an object schema: its own, and those of `allOf`, `oneOf` and `anyOf`.
 pub fn fields(document: &Document, schema: &Value, place: &str, depth: usize) -> Result<Vec<Field>> {
     if depth > DEEPEST {
         return Ok(Vec::new());
@@ -142,8 +162,10 @@ pub fn fields(document: &Document, schema: &Value, place: &str, depth: usize) ->
         let place = format!("{place}.{wire}");
         let property = document.resolve(property)?;
         let keys: PropertyKeys = weir_keys::read(property, &format!("{}: {place}", document.file))?;
+        let alias = property.get("x-stackQL-alias").and_then(Value::as_str).map(str::to_owned);
+        let plain = Some(sql_name(wire)).filter(|name| !name.is_empty()).unwrap_or_else(|| wire.clone());
         fields.push(Field {
-            name: keys.name.unwrap_or_else(|| sql_name(wire)),
+            name: keys.name.or(alias).unwrap_or(plain),
             wire: wire.clone(),
             required: required.contains(wire),
             shape: shape_at(document, property, &place, depth)?,
@@ -171,12 +193,11 @@ fn gather(
     for (name, property) in own.into_iter().flatten() {
         found.entry(name.clone()).or_insert_with(|| property.clone());
     }
-    let alternatives: &[&str] = if own.is_some() { &["allOf"] } else { &["allOf", "oneOf", "anyOf"] };
-    for key in alternatives {
-        for part in schema.get(*key).and_then(Value::as_array).into_iter().flatten() {
+    for key in ["allOf", "oneOf", "anyOf"] {
+        for part in schema.get(key).and_then(Value::as_array).into_iter().flatten() {
             // What one alternative requires is not required of all.
             let mut ignored = Vec::new();
-            let required = if *key == "allOf" { &mut *required } else { &mut ignored };
+            let required = if key == "allOf" { &mut *required } else { &mut ignored };
             gather(document, part, depth + 1, found, required)?;
         }
     }
@@ -194,7 +215,25 @@ pub fn at_path<'a>(document: &'a Document, schema: &'a Value, path: &JsonPath) -
     path.0.iter().try_fold(document.resolve(schema).ok()?, |schema, key| property(document, schema, key, 0))
 }
 
-fn property<'a>(document: &'a Document, schema: &'a Value, key: &str, depth: usize) -> Option<&'a Value> {
+/// The schema of an array's items.
+pub fn items<'a>(document: &'a Document, schema: &'a Value) -> Option<&'a Value> {
+    let schema = document.resolve(schema).ok()?;
+    let parts = || ["allOf", "oneOf", "anyOf"].iter().filter_map(|key| schema.get(*key)?.as_array()).flatten();
+    let own = |schema: &'a Value| document.resolve(schema).ok()?.get("items");
+    let items = own(schema).or_else(|| parts().find_map(own))?;
+    document.resolve(items).ok()
+}
+
+/// The schema of the values of a map: an object whose keys the document does not name.
+pub fn map_of<'a>(document: &'a Document, schema: &'a Value) -> Option<&'a Value> {
+    let schema = document.resolve(schema).ok()?;
+    let values = schema.get("additionalProperties").filter(|v| v.as_object().is_some_and(|v| !v.is_empty()));
+    let by_pattern = || schema.get("patternProperties").and_then(Value::as_object).and_then(|p| p.values().next());
+    document.resolve(values.or_else(by_pattern)?).ok()
+}
+
+/// The schema of one property, wherever in `allOf`, `oneOf` and `anyOf` it stands.
+pub fn property<'a>(document: &'a Document, schema: &'a Value, key: &str, depth: usize) -> Option<&'a Value> {
     let schema = document.resolve(schema).ok()?;
     if let Some(found) = schema.get("properties").and_then(|p| p.get(key)) {
         return document.resolve(found).ok();

@@ -25,13 +25,15 @@ const FLOORS: [(&str, &[&str]); 13] = [
 ];
 
 /// A crate, and the paths (beginnings) that may name it.
-const CRATES: [(&str, &[&str]); 7] = [
+const CRATES: [(&str, &[&str]); 9] = [
     ("reqwest", &["http/transport.rs"]),
     ("rustyline", &["shell/"]),
     ("clap", &["shell/"]),
     ("axum", &["sandbox/"]),
     ("datafusion", &["sql/", "plan/", "session/"]),
     ("rusqlite", &["journal/"]),
+    ("quick_xml", &["registry/xml/tree.rs"]),
+    ("regex", &["registry/template/call.rs"]),
     ("ring", &["journal/seal.rs", "http/transport.rs"]),
 ];
 

@@ -4,11 +4,13 @@
 mod operation;
 mod paging;
 mod provider;
+mod reshape;
 mod resource;
 mod value;
 
 pub use operation::*;
 pub use paging::*;
 pub use provider::*;
+pub use reshape::*;
 pub use resource::*;
 pub use value::*;

@@ -7,7 +7,7 @@ use super::value::Value;
 use super::{Fault, Template, call, format};
 
 /// Steps of one run. A page of ten thousand rows takes about a million.
-const MOST_STEPS: usize = 10_000_000;
+const MOST_STEPS: usize = 5_000_000;
 /// Bytes of the text made, and of all texts made on the way.
 const MOST_BYTES: usize = 512 << 20;
 /// Blocks, brackets and named parts within each other, where they are run.
