@@ -28,7 +28,9 @@ pub use halt::{Halt, Halts};
 pub use log::{Record, RequestLog, Totals};
 pub use page::{PageFacts, PageRequest, next_link, same_origin};
 pub use paging::{Completeness, Next, Pager};
-pub use reply::{Reply, may_have_taken_effect, no_rows, refusal_code, refused, success, unreadable};
+pub use reply::{
+    Reply, content, may_have_taken_effect, misshapen, no_rows, refusal_code, refused, success, unreadable,
+};
 pub use retry::Policy;
 pub use transport::Timeouts;
 pub(crate) use transport::random_key;

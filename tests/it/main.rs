@@ -38,6 +38,7 @@ mod property; // random reads against the same rows in memory
 mod provider; // a provider of other shapes, from a folder
 mod readme; // the commands of the README
 mod reads; // how many requests a read takes
+mod reshaped; // answers that a document reshapes: templates, XML, maps, text
 mod rows; // every row with right types, in every shape the API was seen in
 mod scripted; // a server that answers what it is told
 mod secrets; // canaries
