@@ -6,6 +6,7 @@ mod auth;
 mod body;
 mod call;
 mod client;
+mod content;
 mod exchange;
 mod halt;
 mod limit;
@@ -23,14 +24,13 @@ mod scripted;
 pub use auth::{Credentials, sign_in_placeholders};
 pub use call::{Call, Prepared, prepare};
 pub use client::{Client, ClientOptions, Delivery};
+pub use content::{content, misshapen};
 pub use exchange::{Budget, Exchange, Notices};
 pub use halt::{Halt, Halts};
 pub use log::{Record, RequestLog, Totals};
 pub use page::{PageFacts, PageRequest, next_link, same_origin};
 pub use paging::{Completeness, Next, Pager};
-pub use reply::{
-    Reply, content, may_have_taken_effect, misshapen, no_rows, refusal_code, refused, success, unreadable,
-};
+pub use reply::{Reply, may_have_taken_effect, no_rows, refusal_code, refused, success, unreadable};
 pub use retry::Policy;
 pub use transport::Timeouts;
 pub(crate) use transport::random_key;

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use super::body::is_json;
+use super::content::{content, misshapen};
 use super::exchange::Exchange;
 use super::retry::reads;
 use super::transport::{Failure, Incoming, Stage};
@@ -43,7 +44,7 @@ impl Reply {
         Reply { status, content_type, link, retry_after, body, label, doubt }
     }
 
-    fn json(&self) -> Option<Value> {
+    pub(super) fn json(&self) -> Option<Value> {
         serde_json::from_slice(without_mark(&self.body)).ok()
     }
 }
@@ -121,44 +122,6 @@ pub fn success(exchange: &Exchange, method: &Method, reply: &Reply) -> Result<Op
     let value: Value = serde_json::from_slice(without_mark(&body)).map_err(unread)?;
     let denied = exchange.access.success.as_ref().and_then(|path| path.find(&value)) == Some(&Value::Bool(false));
     if denied { Err(refused(exchange, method, reply)) } else { Ok(Some(value)) }
-}
-
-/// The text that an answer's rows are read from: its body, or what the document makes of it; `None` for an answer without
-/// content. The API's own word for success is looked for in the body as it came, where that is reshaped.
-///
-/// # Errors
-/// When the API refused, or the body cannot be reshaped.
-pub fn content(exchange: &Exchange, method: &Method, reply: &Reply) -> Result<Option<Bytes>> {
-    if !(200..300).contains(&reply.status) {
-        return Err(refused(exchange, method, reply));
-    }
-    if reply.status == 204 || reply.body.iter().all(u8::is_ascii_whitespace) || method.http == HttpVerb::Head {
-        return Ok(None);
-    }
-    if method.answer.reshape.is_empty() {
-        return Ok(Some(reply.body.clone()));
-    }
-    let verdict = exchange.access.success.as_ref().zip(reply.json());
-    if verdict.is_some_and(|(path, value)| path.find(&value) == Some(&Value::Bool(false))) {
-        return Err(refused(exchange, method, reply));
-    }
-    let unfit = |error: Error| {
-        let text = format!("{} answered {}: {}", reply.label, reply.status, error.message());
-        let named = Error::new(error.kind(), text).hint(error.hint_text().unwrap_or(MISSHAPEN));
-        uncertain(named, method.http)
-    };
-    Ok(method.answer.reshaped(&reply.body).map_err(unfit)?.map(Bytes::from))
-}
-
-/// What to do where a document's template and an answer do not fit.
-const MISSHAPEN: &str =
-    "`response` of the method's document says what is made of the answer; one of the two has changed.";
-
-/// The error for an answer of which the document's own steps make no JSON.
-pub fn misshapen(reply: &Reply, at: usize) -> Error {
-    let (label, status) = (&reply.label, reply.status);
-    let text = format!("{label} answered {status}, and what the document makes of that is not JSON (at byte {at})");
-    Error::new(Kind::Api, text).hint(MISSHAPEN)
 }
 
 /// Whether this answer says "no rows": a 404 in the product's own words, with none of the codes that mean something
