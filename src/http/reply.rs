@@ -8,6 +8,8 @@ use std::fmt;
 use bytes::Bytes;
 use serde_json::Value;
 
+use super::body::is_json;
+use super::content::{content, misshapen};
 use super::exchange::Exchange;
 use super::retry::reads;
 use super::transport::{Failure, Incoming, Stage};
@@ -43,7 +45,7 @@ impl Reply {
         Reply { status, content_type, link, retry_after, body, label, doubt }
     }
 
-    fn json(&self) -> Option<Value> {
+    pub(super) fn json(&self) -> Option<Value> {
         serde_json::from_slice(without_mark(&self.body)).ok()
     }
 }
@@ -102,25 +104,23 @@ fn refusal(error: &Error) -> Option<&Refusal> {
     std::iter::successors(error.source(), |error| (*error).source()).find_map(<dyn StdError>::downcast_ref)
 }
 
-/// The answer's JSON; `None` for an answer without content. An answer that the document declares as text comes as a
-/// JSON string.
+/// The answer's JSON, as the document reshapes it; `None` for an answer without content. An answer that the document
+/// declares as text comes as a JSON string.
 ///
 /// # Errors
 /// When the API refused (by status, or by its own word for success), or sent what the document does not declare.
 pub fn success(exchange: &Exchange, method: &Method, reply: &Reply) -> Result<Option<Value>> {
-    if !(200..300).contains(&reply.status) {
-        return Err(refused(exchange, method, reply));
-    }
-    if reply.status == 204 || reply.body.iter().all(u8::is_ascii_whitespace) || method.http == HttpVerb::Head {
-        return Ok(None);
-    }
+    let Some(body) = content(exchange, method, reply)? else { return Ok(None) };
     let declared = method.answer.media_type.as_str();
-    if declared.starts_with("text/") && !is_json(declared) {
-        return Ok(Some(Value::String(String::from_utf8_lossy(&reply.body).into_owned())));
+    if method.answer.reshape.is_empty() && declared.starts_with("text/") && !is_json(declared) {
+        return Ok(Some(Value::String(String::from_utf8_lossy(&body).into_owned())));
     }
     // A write that was taken, and whose answer cannot be read, has most likely been done.
-    let unread = |error| uncertain(broken(reply, &error), method.http);
-    let value: Value = serde_json::from_slice(without_mark(&reply.body)).map_err(unread)?;
+    let unread = |error: serde_json::Error| match method.answer.reshape.is_empty() {
+        true => uncertain(broken(reply, &error), method.http),
+        false => uncertain(misshapen(reply, error.column()), method.http),
+    };
+    let value: Value = serde_json::from_slice(without_mark(&body)).map_err(unread)?;
     let denied = exchange.access.success.as_ref().and_then(|path| path.find(&value)) == Some(&Value::Bool(false));
     if denied { Err(refused(exchange, method, reply)) } else { Ok(Some(value)) }
 }

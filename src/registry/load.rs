@@ -159,9 +159,18 @@ fn table_columns(resource: &Resource) -> Vec<Column> {
     };
     let mut columns: Vec<Column> = Vec::new();
     for column in reading.iter().flat_map(|m| &m.answer.columns) {
-        if columns.iter().all(|c| c.name != column.name) {
-            columns.push(column.clone());
+        match columns.iter_mut().find(|c| c.name == column.name) {
+            None => columns.push(column.clone()),
+            // One method may have under another key what the table has already.
+            Some(known) => {
+                let new = column.paths.iter().filter(|path| !path.0.is_empty() && !known.paths.contains(path));
+                let new: Vec<JsonPath> = new.cloned().collect();
+                known.paths.extend(new);
+            }
         }
+    }
+    if columns.is_empty() && !resource.verbs.select.is_empty() {
+        columns.push(super::answer::free_form());
     }
     for method in &reading {
         for parameter in &method.parameters {

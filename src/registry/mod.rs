@@ -2,6 +2,7 @@
 //! Knows no HTTP, no Arrow, no SQL; imports only the ground.
 
 mod access;
+mod answer;
 mod cache;
 mod choose;
 mod config;
@@ -12,13 +13,16 @@ mod load;
 mod method;
 mod model;
 mod provider;
+mod reshape;
 mod roots;
 mod schema;
 mod sign_in;
 mod source;
 mod split;
+mod template;
 mod verbs;
 mod weir_keys;
+mod xml;
 
 pub use choose::{Choice, Inside, Supply, check_given, choose, required, taken, takes};
 pub use config::Inherited;
@@ -27,6 +31,7 @@ pub use fit::{Fitted, fit};
 pub use model::*;
 pub use sign_in::by_provider;
 pub use source::Registry;
+pub use template::Template;
 
 /// The SQL name of a wire name: `deleteRecordingAfterDays` becomes `delete_recording_after_days`.
 #[must_use]

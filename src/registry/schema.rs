@@ -25,9 +25,17 @@ pub fn shape(document: &Document, schema: &Value, place: &str) -> Result<Shape> 
 
 /// The columns of an object schema, in document order.
 pub fn columns(document: &Document, schema: &Value, place: &str) -> Result<Vec<Column>> {
-    let mut columns: Vec<Column> = Vec::new();
-    for field in fields(document, schema, place, COLUMN)? {
-        let name = if columns.iter().any(|c| c.name == field.name) { field.wire.clone() } else { field.name };
+    let fields = fields(document, schema, place, COLUMN)?;
+    // A name that the API itself uses belongs to what it calls so.
+    let exact: Vec<String> = fields.iter().filter(|f| f.name == f.wire).map(|f| f.name.clone()).collect();
+    let mut columns: Vec<Column> = Vec::with_capacity(fields.len());
+    for field in fields {
+        let taken = |name: &str| columns.iter().any(|c| c.name == name);
+        let is_other = field.name != field.wire && exact.contains(&field.name);
+        let mut name = if is_other || taken(&field.name) { field.wire.clone() } else { field.name };
+        if taken(&name) {
+            name = (2_u32..1000).map(|n| format!("{name}_{n}")).find(|name| !taken(name)).unwrap_or_default();
+        }
         columns.push(Column {
             name,
             paths: vec![JsonPath(vec![field.wire.clone()])],
@@ -41,26 +49,12 @@ pub fn columns(document: &Document, schema: &Value, place: &str) -> Result<Vec<C
     Ok(columns)
 }
 
-/// Rows that are no objects (a list of names) have one column, `value`.
-pub fn scalar_column(document: &Document, schema: &Value, place: &str) -> Result<Option<Column>> {
-    let shape = shape(document, schema, place)?;
-    Ok((!shape.kind.is_json()).then(|| Column {
-        name: "value".to_owned(),
-        wire: "value".to_owned(),
-        paths: vec![JsonPath::default()],
-        description: description(schema),
-        shape,
-        hidden: false,
-        only_by_key: false,
-    }))
-}
-
-/// The schema's own type word; 3.1 gives a list of words, of which `null` is one.
-fn type_word(schema: &Value) -> Option<&str> {
+/// The schema's own type words; 3.1 gives a list of them, of which `null` is one.
+fn type_words(schema: &Value) -> Vec<&str> {
     match schema.get("type") {
-        Some(Value::String(word)) => Some(word),
-        Some(Value::Array(words)) => words.iter().filter_map(Value::as_str).find(|w| *w != "null"),
-        _ => None,
+        Some(Value::String(word)) => vec![word],
+        Some(Value::Array(words)) => words.iter().filter_map(Value::as_str).filter(|w| *w != "null").collect(),
+        _ => Vec::new(),
     }
 }
 
@@ -79,24 +73,51 @@ pub fn kind_of(word: &str) -> Option<Kind> {
     })
 }
 
-fn kind(schema: &Value) -> Kind {
-    match type_word(schema) {
-        Some("string") if schema.get("format").and_then(Value::as_str) == Some("date-time") => Kind::Timestamp,
-        Some(word) => kind_of(word).unwrap_or(Kind::Any),
-        None if schema.get("properties").is_some() || schema.get("allOf").is_some() => Kind::Object,
-        None if schema.get("items").is_some() => Kind::Array,
-        None => kind_of_parts(schema),
+fn kind(document: &Document, schema: &Value, depth: usize) -> Kind {
+    let Some(schema) = document.resolve(schema).ok().filter(|_| depth <= DEEPEST) else { return Kind::Any };
+    let is_date = schema.get("format").and_then(Value::as_str) == Some("date-time");
+    match type_words(schema).as_slice() {
+        [] => {}
+        ["string"] if is_date => return Kind::Timestamp,
+        [word] => return kind_of(word).unwrap_or(Kind::Any),
+        words => return common(words.iter().map(|word| kind_of(word).unwrap_or(Kind::Any))),
     }
+    if schema.get("properties").is_some() || schema.get("additionalProperties").is_some_and(Value::is_object) {
+        return Kind::Object;
+    }
+    if schema.get("items").is_some() {
+        return Kind::Array;
+    }
+    let parts = |key: &str| schema.get(key).and_then(Value::as_array).into_iter().flatten();
+    let all: Vec<Kind> = parts("allOf").map(|p| kind(document, p, depth + 1)).filter(|k| *k != Kind::Any).collect();
+    if !all.is_empty() {
+        return common(all.into_iter());
+    }
+    let is_null = |part: &&Value| part.get("type").and_then(Value::as_str) == Some("null");
+    let any = parts("oneOf").chain(parts("anyOf")).filter(|part| !is_null(part));
+    let any: Vec<Kind> = any.map(|part| kind(document, part, depth + 1)).collect();
+    if !any.is_empty() {
+        return common(any.into_iter());
+    }
+    let listed = schema.get("enum").and_then(Value::as_array).into_iter().flatten().chain(schema.get("const"));
+    common(listed.filter(|v| !v.is_null()).map(|value| match value {
+        Value::String(_) => Kind::String,
+        Value::Bool(_) => Kind::Boolean,
+        Value::Number(n) if n.is_f64() => Kind::Number,
+        Value::Number(_) => Kind::Integer,
+        _ => Kind::Any,
+    }))
 }
 
-/// The type all alternatives of a `oneOf` or `anyOf` share, if they share one.
-fn kind_of_parts(schema: &Value) -> Kind {
-    let parts = ["oneOf", "anyOf"].iter().find_map(|key| schema.get(*key).and_then(Value::as_array));
-    let mut kinds = parts.into_iter().flatten().filter(|p| type_word(p) != Some("null")).map(kind);
-    match kinds.next() {
-        Some(first) if kinds.all(|k| k == first) => first,
+/// The type that holds values of all these types.
+fn common(kinds: impl Iterator<Item = Kind>) -> Kind {
+    let both = |one: Kind, other: Kind| match (one, other) {
+        (one, other) if one == other => one,
+        (Kind::Integer, Kind::Number) | (Kind::Number, Kind::Integer) => Kind::Number,
+        (Kind::String, Kind::Timestamp) | (Kind::Timestamp, Kind::String) => Kind::String,
         _ => Kind::Any,
-    }
+    };
+    kinds.reduce(both).unwrap_or(Kind::Any)
 }
 
 fn shape_at(document: &Document, schema: &Value, place: &str, depth: usize) -> Result<Shape> {
@@ -105,7 +126,7 @@ fn shape_at(document: &Document, schema: &Value, place: &str, depth: usize) -> R
     let kind = match &keys.kind {
         Some(word) => kind_of(word)
             .ok_or_else(|| Error::document(format!("{}: {place}.x-weir.type: `{word}` is no type", document.file)))?,
-        None => kind(schema),
+        None => kind(document, schema, 0),
     };
     let values = schema.get("enum").and_then(Value::as_array).into_iter().flatten();
     let items = schema.get("items").filter(|_| kind == Kind::Array && depth < DEEPEST);
@@ -134,22 +155,12 @@ fn text_of(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// The properties of an object schema. `allOf`, `oneOf` and `anyOf` are merged where it has none of its own, and
-/// `allOf` in any case.
+/// The properties of an object schema: its own, and those of `allOf`, `oneOf` and `anyOf`.
 pub fn fields(document: &Document, schema: &Value, place: &str, depth: usize) -> Result<Vec<Field>> {
-    gathered(document, schema, (place, depth), false)
-}
-
-/// What a request may say: the properties of an object schema and of all its alternatives.
-pub fn request_fields(document: &Document, schema: &Value, place: &str) -> Result<Vec<Field>> {
-    gathered(document, schema, (place, 0), true)
-}
-
-fn gathered(document: &Document, schema: &Value, (place, depth): (&str, usize), every: bool) -> Result<Vec<Field>> {
     if depth > DEEPEST {
         return Ok(Vec::new());
     }
-    let mut found = Found { every, ..Found::default() };
+    let mut found = Found::default();
     gather(document, schema, 0, &mut found)?;
     let required: HashSet<&str> = found.required.into_iter().collect();
     let mut fields: Vec<Field> = Vec::with_capacity(found.properties.len());
@@ -159,8 +170,10 @@ fn gathered(document: &Document, schema: &Value, (place, depth): (&str, usize), 
         let keys: PropertyKeys = keys(document, property, &place)?;
         // What is read only is required of answers alone.
         let read_only = property.get("readOnly") == Some(&Value::Bool(true));
+        let alias = property.get("x-stackQL-alias").and_then(Value::as_str).map(str::to_owned);
+        let plain = Some(sql_name(wire)).filter(|name| !name.is_empty()).unwrap_or_else(|| wire.clone());
         fields.push(Field {
-            name: keys.name.unwrap_or_else(|| sql_name(wire)),
+            name: keys.name.or(alias).unwrap_or(plain),
             wire: wire.clone(),
             required: !read_only && required.contains(wire.as_str()),
             shape: shape_at(document, property, &place, depth)?,
@@ -181,8 +194,6 @@ fn keys(document: &Document, property: &Value, place: &str) -> Result<PropertyKe
 /// What the parts of a schema hold together.
 #[derive(Default)]
 struct Found<'a> {
-    /// Those of alternatives too, beside properties of its own.
-    every: bool,
     properties: Vec<(&'a String, &'a Value)>,
     names: HashSet<&'a str>,
     required: Vec<&'a str>,
@@ -202,13 +213,11 @@ fn gather<'a>(document: &'a Document, schema: &'a Value, depth: usize, found: &m
             found.properties.push((name, property));
         }
     }
-    let alone = own.is_some() && !found.every;
-    let alternatives: &[&str] = if alone { &["allOf"] } else { &["allOf", "oneOf", "anyOf"] };
-    for key in alternatives {
-        for part in schema.get(*key).and_then(Value::as_array).into_iter().flatten() {
+    for key in ["allOf", "oneOf", "anyOf"] {
+        for part in schema.get(key).and_then(Value::as_array).into_iter().flatten() {
             let known = found.required.len();
             gather(document, part, depth + 1, found)?;
-            if *key != "allOf" {
+            if key != "allOf" {
                 // What one alternative requires is not required of all.
                 found.required.truncate(known);
             }
@@ -228,7 +237,25 @@ pub fn at_path<'a>(document: &'a Document, schema: &'a Value, path: &JsonPath) -
     path.0.iter().try_fold(document.resolve(schema).ok()?, |schema, key| property(document, schema, key, 0))
 }
 
-fn property<'a>(document: &'a Document, schema: &'a Value, key: &str, depth: usize) -> Option<&'a Value> {
+/// The schema of an array's items.
+pub fn items<'a>(document: &'a Document, schema: &'a Value) -> Option<&'a Value> {
+    let schema = document.resolve(schema).ok()?;
+    let parts = || ["allOf", "oneOf", "anyOf"].iter().filter_map(|key| schema.get(*key)?.as_array()).flatten();
+    let own = |schema: &'a Value| document.resolve(schema).ok()?.get("items");
+    let items = own(schema).or_else(|| parts().find_map(own))?;
+    document.resolve(items).ok()
+}
+
+/// The schema of the values of a map: an object whose keys the document does not name.
+pub fn map_of<'a>(document: &'a Document, schema: &'a Value) -> Option<&'a Value> {
+    let schema = document.resolve(schema).ok()?;
+    let values = schema.get("additionalProperties").filter(|v| v.as_object().is_some_and(|v| !v.is_empty()));
+    let by_pattern = || schema.get("patternProperties").and_then(Value::as_object).and_then(|p| p.values().next());
+    document.resolve(values.or_else(by_pattern)?).ok()
+}
+
+/// The schema of one property, wherever in `allOf`, `oneOf` and `anyOf` it stands.
+pub fn property<'a>(document: &'a Document, schema: &'a Value, key: &str, depth: usize) -> Option<&'a Value> {
     let schema = document.resolve(schema).ok()?;
     if let Some(found) = schema.get("properties").and_then(|p| p.get(key)) {
         return document.resolve(found).ok();

@@ -181,11 +181,22 @@ impl<'a> Answer<'a> {
     /// # Errors
     /// [`Kind::Api`] when none of the paths is there.
     pub fn rows(&mut self) -> Result<Decoded> {
+        self.rows_or_none(false)
+    }
+
+    /// The same; where `may_lack` them, an object in which none of the paths is there has no rows.
+    ///
+    /// # Errors
+    /// As for [`Answer::rows`].
+    pub fn rows_or_none(&mut self, may_lack: bool) -> Result<Decoded> {
         let mut table = self.tables.empty();
         if self.walk.at(ROOT).is_some_and(|whole| whole.token == Token::Null) {
             return table.finish();
         }
         let Some(span) = self.outline.rows.iter().find_map(|(_, place)| self.walk.at(*place)) else {
+            if may_lack && self.walk.at(ROOT).is_some_and(|whole| whole.token == Token::Object) {
+                return table.finish();
+            }
             let paths = self.outline.rows.iter().map(|(path, _)| path.to_string()).collect::<Vec<_>>().join(" or ");
             return Err(Error::new(Kind::Api, format!("the answer has no rows: nothing stands at {paths}"))
                 .hint("the API may have changed; `x-weir.rows` of the method's document says where its rows are"));

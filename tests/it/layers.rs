@@ -25,7 +25,7 @@ const FLOORS: [(&str, &[&str]); 13] = [
 ];
 
 /// A crate, and the paths (beginnings) that may name it.
-const CRATES: [(&str, &[&str]); 8] = [
+const CRATES: [(&str, &[&str]); 10] = [
     ("reqwest", &["http/transport.rs"]),
     ("rustyline", &["shell/"]),
     ("clap", &["shell/"]),
@@ -34,6 +34,8 @@ const CRATES: [(&str, &[&str]); 8] = [
     ("rusqlite", &["journal/"]),
     ("ring", &["journal/seal.rs", "http/transport.rs", "http/auth/jwt.rs", "registry/cache.rs"]),
     ("aws_sigv4", &["http/auth/aws.rs"]),
+    ("quick_xml", &["registry/xml/tree.rs"]),
+    ("regex", &["registry/template/call.rs"]),
 ];
 
 /// Words of one provider, which only the sandbox may know.

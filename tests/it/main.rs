@@ -41,6 +41,7 @@ mod provider; // a provider of other shapes, from a folder
 mod readme; // the commands of the README
 mod reads; // how many requests a read takes
 mod requests; // what is sent for documents as StackQL's authors write them
+mod reshaped; // answers that a document reshapes: templates, XML, maps, text
 mod rows; // every row with right types, in every shape the API was seen in
 mod scripted; // a server that answers what it is told
 mod scripts; // variables, branches, events and checks of scripts

@@ -9,10 +9,12 @@ use serde_json::Value;
 
 use super::fetch::Fetch;
 use crate::error::{Error, Kind, Result};
-use crate::http::{Call, Exchange, PageFacts, PageRequest, Reply, next_link, no_rows, refused, success, unreadable};
+use crate::http::{
+    Call, Exchange, PageFacts, PageRequest, Reply, content, misshapen, next_link, no_rows, refused, success, unreadable,
+};
 use crate::plan::context::StatementContext;
 use crate::plan::reading::ParameterSet;
-use crate::registry::{Column, Method, Paging, PagingStyle, Resource};
+use crate::registry::{Column, JsonPath, Method, Paging, PagingStyle, Resource};
 use crate::rows::{Answer, Decoded, Decoder, Outline, compact};
 
 /// A page of a list, decoded.
@@ -165,6 +167,9 @@ impl Reading {
         if !(200..300).contains(&reply.status) {
             return Err(refused(exchange, method, reply));
         }
+        if !method.answer.reshape.is_empty() {
+            return self.read_reshaped();
+        }
         let is_json = method.answer.media_type.contains("json");
         let is_empty = reply.status == 204 || reply.body.iter().all(u8::is_ascii_whitespace);
         if !is_json || is_empty {
@@ -176,26 +181,53 @@ impl Reading {
 
     fn read_json(&self, body: &Bytes) -> Result<(Decoded, PageFacts)> {
         let (exchange, method, reply) = (&self.exchange, &self.method, &self.reply);
-        let next = match &self.paging.style {
-            PagingStyle::Cursor { next, .. } | PagingStyle::NextUrl { next } => next.as_slice(),
-            _ => &[],
-        };
         let verdict = exchange.access.success.as_ref();
-        let figures = verdict.into_iter().chain(&self.paging.total).chain(&self.paging.total_pages).chain(next);
+        let complaints = [JsonPath(vec!["error".to_owned()]), JsonPath(vec!["errors".to_owned()])];
+        let lenient = method.answer.may_lack_rows;
+        let figures = verdict.into_iter().chain(self.figures()).chain(complaints.iter().filter(|_| lenient));
         let outline = Outline::new(&method.answer.rows, figures);
         let echo = |column: &Column| {
             let (_, value) = self.echo.iter().find(|(name, _)| *name == column.name)?;
             Some(value.to_string())
         };
         let read = self.decoder.read(body, &outline, &echo);
-        let mut answer = read.map_err(|it| unreadable(reply, (it.at, it.cut), it.why))?;
+        let mut answer = read.map_err(|it| match method.answer.reshape.is_empty() {
+            true => unreadable(reply, (it.at, it.cut), it.why),
+            false => misshapen(reply, it.at),
+        })?;
         if verdict.and_then(|path| answer.at(path)) == Some("false") {
             return Err(refused(exchange, method, reply));
         }
-        let mut decoded = answer.rows()?;
+        // An API that leaves out a list without rows does not complain of anything either.
+        let complains =
+            complaints.iter().any(|path| answer.at(path).is_some_and(|text| !matches!(text, "null" | "[]")));
+        let mut decoded = answer.rows_or_none(lenient && !complains)?;
         let facts = self.facts(&answer, &decoded);
         decoded.batch = compact(decoded.batch)?;
         Ok((decoded, facts))
+    }
+
+    /// Rows are in what the document makes of the answer; what it says of other pages, in the answer as it came.
+    fn read_reshaped(&self) -> Result<(Decoded, PageFacts)> {
+        let made = content(&self.exchange, &self.method, &self.reply)?;
+        let (decoded, mut facts) = self.read_json(&made.unwrap_or_else(|| Bytes::from_static(b"null")))?;
+        let original = self.method.answer.figures(&self.reply.body).map(Bytes::from);
+        let (decoder, outline) = (Decoder::new(Vec::new()), Outline::new(&[], self.figures()));
+        let read = original.as_ref().and_then(|body| decoder.read(body, &outline, &|_| None).ok());
+        match &read {
+            Some(answer) => self.said(answer, &mut facts),
+            None => (facts.total, facts.total_pages, facts.cursor, facts.next_url) = (None, None, None, None),
+        }
+        Ok((decoded, facts))
+    }
+
+    /// Where an answer speaks of other pages.
+    fn figures(&self) -> impl Iterator<Item = &JsonPath> {
+        let next = match &self.paging.style {
+            PagingStyle::Cursor { next, .. } | PagingStyle::NextUrl { next } => next.as_slice(),
+            _ => &[],
+        };
+        self.paging.total.iter().chain(&self.paging.total_pages).chain(next)
     }
 
     /// What an answer says beside its rows.
@@ -204,19 +236,26 @@ impl Reading {
         let mut facts = PageFacts {
             rows,
             fresh: rows,
-            total: answer.number_at(&paging.total),
-            total_pages: answer.number_at(&paging.total_pages),
             link: self.reply.link.as_deref().and_then(next_link),
             first_row: decoded.first_row,
             ..PageFacts::default()
         };
-        match &paging.style {
+        if let PagingStyle::Keyset { field, .. } = &paging.style {
+            facts.last_value = answer.last_text(decoded, field);
+        }
+        self.said(answer, &mut facts);
+        facts
+    }
+
+    /// Totals, and what the next page is asked for by.
+    fn said(&self, answer: &Answer<'_>, facts: &mut PageFacts) {
+        facts.total = answer.number_at(&self.paging.total);
+        facts.total_pages = answer.number_at(&self.paging.total_pages);
+        match &self.paging.style {
             PagingStyle::Cursor { next, .. } => facts.cursor = answer.text_at(next),
             PagingStyle::NextUrl { next } => facts.next_url = answer.text_at(next),
-            PagingStyle::Keyset { field, .. } => facts.last_value = answer.last_text(decoded, field),
             _ => {}
         }
-        facts
     }
 }
 

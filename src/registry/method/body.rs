@@ -98,7 +98,7 @@ fn base(place: &mut Place<'_>, request: &Value) -> Option<Map<String, Value>> {
 /// wire name.
 fn fields(place: &Place<'_>, inner: &Value) -> Result<Vec<Field>> {
     let mut fields: Vec<Field> = Vec::new();
-    for mut field in schema::request_fields(place.document, inner, &format!("{}: body", place.here))? {
+    for mut field in schema::fields(place.document, inner, &format!("{}: body", place.here), 0)? {
         let property = schema::at_path(place.document, inner, &JsonPath(vec![field.wire.clone()]));
         let says = |key: &str| property.and_then(|p| p.get(key));
         if says("readOnly") == Some(&Value::Bool(true)) {

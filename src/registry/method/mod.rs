@@ -1,8 +1,7 @@
 //! One method of a document into the model: its operation, its path, and what its parts make of the rest: `parameters`,
-//! `body`, `answer`, and under `told` what `x-weir` says of it.
+//! `body`, and under `told` what `x-weir` says of it.
 //! Knows the documents' form; no HTTP.
 
-mod answer;
 mod body;
 mod parameters;
 mod place;
@@ -13,18 +12,21 @@ use serde_json::Value;
 
 use super::config::Config;
 use super::document::Document;
-use super::model::{HttpVerb, Method, NotFound, Order, PathPart};
-use super::schema;
+use super::model::{HttpVerb, JsonPath, Method, NotFound, Order, PathPart};
 use super::weir_keys::{self, MethodKeys, OrderKeys};
+use super::{answer, schema};
 use crate::error::{Error, Result};
-use answer::read_answer;
 use body::read_body;
 use parameters::{read_parameters, server};
 use place::Place;
 use told::{idempotency, paging, settles};
 
-pub use answer::path;
 pub use told::header;
+
+/// A path of keys, or an error that names the place.
+pub fn path(text: &str, here: &str) -> Result<JsonPath> {
+    JsonPath::parse(text).map_err(|e| Error::document(format!("{here}: {e}")))
+}
 
 /// Reads the method `name`, and what is odd of it. `config` holds for its resource; `at` is its path in the document, for
 /// errors.
@@ -60,7 +62,7 @@ pub fn read(
         path,
         parameters,
         body: body.filter(|_| !query_as_form),
-        answer: read_answer(document, method, operation, &keys, &here)?,
+        answer: answer::read(document, method, operation, &keys, &here)?,
         paging: keys.paging.map(|p| paging(p, &here)).transpose()?,
         order: keys.order.into_iter().map(order).collect(),
         not_found: keys.not_found.map(|n| match n.means {

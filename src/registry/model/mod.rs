@@ -6,6 +6,7 @@ mod entry;
 mod operation;
 mod paging;
 mod provider;
+mod reshape;
 mod resource;
 mod value;
 
@@ -14,5 +15,6 @@ pub use entry::*;
 pub use operation::*;
 pub use paging::*;
 pub use provider::*;
+pub use reshape::*;
 pub use resource::*;
 pub use value::*;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::paging::Paging;
+use super::reshape::Reshape;
 use super::value::{Column, Field, JsonPath, Shape};
 
 /// One HTTP operation.
@@ -248,8 +249,12 @@ pub struct Xml {
 pub struct Answer {
     /// `Accept` header and decoding.
     pub media_type: String,
+    /// What makes JSON of the body before rows are looked for; nothing where the body is that.
+    pub reshape: Vec<Reshape>,
     /// Where the rows are: the first path that is there. Array: rows; object: one row; null: none.
     pub rows: Vec<JsonPath>,
+    /// An answer in which nothing stands there has no rows: StackQL's `objectKey` means that.
+    pub may_lack_rows: bool,
     /// The document says that they are several.
     pub many: bool,
     /// Columns of a row.

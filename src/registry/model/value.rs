@@ -147,7 +147,10 @@ impl JsonPath {
 impl fmt::Display for JsonPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("$")?;
-        self.0.iter().try_for_each(|key| write!(f, ".{key}"))
+        self.0.iter().try_for_each(|key| match key.contains(['.', '[', ']']) {
+            true => write!(f, "['{key}']"),
+            false => write!(f, ".{key}"),
+        })
     }
 }
 
