@@ -157,13 +157,16 @@ fn folded(name: &str) -> String {
 /// A row has what it was asked for by.
 fn echo(row: &mut Value, said: &Said) {
     for (key, value) in row.as_object_mut().into_iter().flatten() {
-        let Some((_, _, text)) = said.parameters.iter().find(|(_, name, _)| folded(name) == folded(key)) else {
+        let named = said.parameters.iter().find(|(_, name, _)| folded(name) == folded(key));
+        let in_body = || said.body.as_ref()?.as_object()?.iter().find(|(name, _)| folded(name) == folded(key));
+        let plain = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let Some(text) = named.map(|(_, _, text)| text.clone()).or_else(|| in_body().map(|(_, v)| plain(v))) else {
             continue;
         };
         match value {
-            Value::String(known) => known.clone_from(text),
+            Value::String(known) => *known = text,
             Value::Number(_) | Value::Bool(_) => {
-                if let Ok(parsed) = serde_json::from_str::<Value>(text) {
+                if let Ok(parsed) = serde_json::from_str::<Value>(&text) {
                     *value = parsed;
                 }
             }

@@ -83,7 +83,17 @@ pub struct Config {
 }
 
 pub fn yaml(text: &str) -> Value {
-    let mut read: yaml_serde::Value = yaml_serde::from_str(text).unwrap();
+    // Whole numbers beyond 64 bits stand in some documents; as numbers with a point they can be read.
+    let pointed = || {
+        let long = |word: &str| word.len() > 19 && word.bytes().all(|b| b.is_ascii_digit());
+        let line = |line: &str| match line.rsplit_once(": ") {
+            Some((key, word)) if long(word) => format!("{key}: {word}.0"),
+            _ => line.to_owned(),
+        };
+        text.lines().map(line).collect::<Vec<_>>().join("\n")
+    };
+    let read: Result<yaml_serde::Value, _> = yaml_serde::from_str(text);
+    let mut read = read.or_else(|_| yaml_serde::from_str(&pointed())).unwrap();
     read.apply_merge().unwrap();
     json(read)
 }
@@ -147,12 +157,20 @@ pub fn providers(registry: &Path) -> Vec<Provider> {
         for (key, entry) in root.get("providerServices").and_then(Value::as_object).into_iter().flatten() {
             let reference = entry.pointer("/service/$ref").and_then(Value::as_str).unwrap_or_default();
             let name = entry.get("name").and_then(Value::as_str).unwrap_or(key);
-            services.push((name.to_owned(), Path::new("src").join(reference)));
+            services.push((name.to_owned(), on_disk(registry, Path::new("src").join(reference))));
         }
         let name = word("name").or_else(|| word("id")).unwrap();
         found.push(Provider { name, file: file.strip_prefix(registry).unwrap().to_owned(), root, services });
     }
     found
+}
+
+/// The file as it is called; some were named on machines that do not tell `Org.yaml` from `org.yaml`.
+fn on_disk(registry: &Path, file: PathBuf) -> PathBuf {
+    let folder = file.parent().unwrap().to_owned();
+    let (Some(name), Ok(entries)) = (file.file_name(), std::fs::read_dir(registry.join(&folder))) else { return file };
+    let mut names = entries.map(|entry| entry.unwrap().file_name());
+    names.find(|other| other.eq_ignore_ascii_case(name)).map_or(file, |found| folder.join(found))
 }
 
 impl Service {

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use serde_json::{Map, Value};
-use weir::registry::{Location, Method, Resource};
+use weir::registry::{Kind, Location, Method, Resource};
 
 use super::document::{Entry, Operation, Parameter, Service};
 use super::request::body_schema;
@@ -76,7 +76,7 @@ impl Writer<'_> {
         };
         let own: Vec<&Given> = columns.iter().collect();
         let sql = match verb {
-            "select" => format!("SELECT * FROM {table}{}", condition(&own)),
+            "select" => format!("SELECT * FROM {table}{}", condition(&all)),
             "delete" => format!("DELETE FROM {table}{}", condition(&all)),
             "insert" => {
                 let names: Vec<String> = all.iter().map(|given| quoted(&given.0)).collect();
@@ -119,7 +119,7 @@ impl Writer<'_> {
             if !declared.required && (manner == Manner::Least || self.left_out(declared)) {
                 continue;
             }
-            let value = self.value(&declared.schema, &declared.name)?;
+            let value = self.suited(self.value(&declared.schema, &declared.name)?, parameter);
             if columns.iter().any(|(name, _)| *name == parameter.name) {
                 continue;
             }
@@ -127,6 +127,20 @@ impl Writer<'_> {
             said.push((place.to_owned(), declared.name.clone(), value));
         }
         Ok((columns, said))
+    }
+
+    /// A value of the type that the rows' column of the same name has, where the parameter's schema says no more than
+    /// text: the identifiers of such an API are numbers.
+    fn suited(&self, value: Value, parameter: &weir::registry::Parameter) -> Value {
+        let plain = value.as_str() == Some(parameter.wire.as_str());
+        let column = self.resource.column(&parameter.name).filter(|column| plain && !column.paths.is_empty());
+        match column.map(|column| column.shape.kind) {
+            Some(Kind::Integer | Kind::Number) => "7".into(),
+            Some(Kind::Boolean) => "true".into(),
+            Some(Kind::Timestamp) => "2026-01-31T12:00:00Z".into(),
+            _ if value.as_f64() == Some(2.5) => 7.into(),
+            _ => value,
+        }
     }
 
     /// Optional parameters that a statement does not give.
@@ -161,12 +175,11 @@ impl Writer<'_> {
         let Some((_, schema)) = body_schema(self.service, self.operation, Some(self.entry)) else {
             return Ok((Vec::new(), None, None));
         };
-        if self.entry.verb == "select" {
-            return Ok((Vec::new(), None, None));
-        }
         let shape = flat(&self.service.root, schema, 0, 0);
         let listed = shape.get("properties").and_then(Value::as_object).is_some_and(|all| !all.is_empty());
-        let body = self.body(schema, if manner == Manner::Least { Fill::Required } else { Fill::Falsy })?;
+        // A condition on what need not be given would be one on the rows.
+        let least = manner == Manner::Least || matches!(self.entry.verb.as_str(), "select" | "delete");
+        let body = self.body(schema, if least { Fill::Required } else { Fill::Falsy })?;
         let Value::Object(map) = &body else {
             return Ok((Vec::new(), Some(body.clone()), Some(body)));
         };

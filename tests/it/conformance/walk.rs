@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures::StreamExt;
 use serde_json::Value;
@@ -42,6 +43,10 @@ pub struct Outcome {
     pub sql: String,
 }
 
+/// Microseconds that the loader and the judge's own reading took.
+pub static LOADING: AtomicU64 = AtomicU64::new(0);
+pub static READING: AtomicU64 = AtomicU64::new(0);
+
 /// Services that are walked at the same time.
 const SIDE_BY_SIDE: usize = 16;
 
@@ -63,7 +68,9 @@ pub async fn walk(provider: &Provider, source: &Path, folder: &Path) -> Vec<Outc
         .map(|(service, text, listening)| {
             let (root, session, name) = (root.clone(), session.clone(), name.clone());
             tokio::spawn(async move {
+                let started = std::time::Instant::now();
                 let service = Arc::new(Service::read(&service, &text, &root));
+                READING.fetch_add(u64::try_from(started.elapsed().as_micros()).unwrap(), Ordering::Relaxed);
                 let server = Server::start(listening, service);
                 service_walk(&name, &server, &session, &root).await
             })
@@ -122,7 +129,9 @@ fn moved(text: &str, url: &str) -> String {
 
 async fn service_walk(provider: &str, server: &Server, session: &Session, config: &Value) -> Vec<Outcome> {
     let service = &server.service;
+    let started = std::time::Instant::now();
     let loaded = session.registry().service(provider, &service.name);
+    LOADING.fetch_add(u64::try_from(started.elapsed().as_micros()).unwrap(), Ordering::Relaxed);
     let mut outcomes = Vec::new();
     for (at, entry) in service.methods.iter().enumerate() {
         let mut outcome = Outcome {
@@ -274,9 +283,31 @@ impl Walker<'_> {
         }
         let expected: Option<usize> = seen.iter().map(|seen| seen.rows).sum();
         match expected.filter(|_| self.entry().verb == "select" && !written.instead) {
-            Some(expected) if expected != rows => Verdict::Rows(format!("{rows} rows where {expected} were sent")),
+            Some(expected) if expected != rows => {
+                let unlike = self.unlike(written);
+                let why = if unlike.is_empty() { String::new() } else { format!("; unlike the rows' own: {unlike}") };
+                Verdict::Rows(format!("{rows} rows where {expected} were sent{why}"))
+            }
             _ => signed_in(self.config, first).map_or(Verdict::Right, Verdict::NotAllowed),
         }
+    }
+}
+
+impl Walker<'_> {
+    /// Parameters that have the name of a column of the rows and another type.
+    fn unlike(&self, written: &Written) -> String {
+        let mut found = Vec::new();
+        for (_, name, value) in &written.parameters {
+            let parameter = self.method.parameters.iter().find(|p| p.wire == *name);
+            let column = parameter.and_then(|p| self.method.answer.columns.iter().find(|c| c.name == p.name));
+            if let (Some(parameter), Some(column)) = (parameter, column)
+                && (parameter.shape.kind != column.shape.kind || !column.shape.values.is_empty())
+            {
+                let (given, kind) = (parameter.shape.kind.word(), column.shape.kind.word());
+                found.push(format!("`{name}` {value} ({given}, in rows {kind})"));
+            }
+        }
+        found.join(", ")
     }
 }
 
