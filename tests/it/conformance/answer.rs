@@ -14,6 +14,8 @@ pub struct Answer {
     pub body: String,
     /// How many rows are in it; `None`: the judge cannot know.
     pub rows: Option<usize>,
+    /// It says that there is a further page.
+    pub more: bool,
 }
 
 /// The rows of a list.
@@ -78,8 +80,12 @@ pub fn answer(
     if !reading.media.is_empty() {
         headers.push(("content-type".to_owned(), concrete(&reading.media)));
     }
+    if let Some(rows) = operation.graphql.as_ref().and_then(|graph| graph.pointer("/responseSelection/jsonPath")) {
+        return selected((service, &reading), (status, headers), rows.as_str().unwrap_or_default(), page);
+    }
     let Some(schema) = reading.schema.filter(|_| status != 204 && request.verb != "HEAD") else {
-        return Answer { status, headers, body: String::new(), rows: Some(0).filter(|_| reading.transform.is_none()) };
+        let rows = Some(0).filter(|_| reading.transform.is_none());
+        return Answer { status, headers, body: String::new(), rows, more: false };
     };
     let sampler = Sampler { root: &service.root, fill: Fill::All, request: false, choice: 0, items: ROWS };
     let mut body = sampler.value(schema, "value");
@@ -88,17 +94,46 @@ pub fn answer(
     if known.as_ref().is_some_and(|path| is_map(service, schema, path)) {
         rows = None;
     }
-    if let Some(link) = entry.and_then(|e| next(&mut body, e, request, page)) {
-        headers.push(("link".to_owned(), link));
-    }
+    let mark = entry.and_then(|e| next(&mut body, e, request, page));
+    let more = mark.is_some();
+    headers.extend(mark.flatten().map(|link| ("link".to_owned(), link)));
     if reading.media.ends_with("json") || reading.media == "*/*" {
-        return Answer { status, headers, body: body.to_string(), rows };
+        return Answer { status, headers, body: body.to_string(), rows, more };
     }
     if reading.media.ends_with("xml") {
-        return Answer { status, headers, body: xml("answer", &body), rows: None };
+        return Answer { status, headers, body: xml("answer", &body), rows: None, more };
     }
     let body = body.as_str().map_or_else(|| body.to_string(), str::to_owned);
-    Answer { status, headers, body, rows: None }
+    Answer { status, headers, body, rows: None, more }
+}
+
+/// The answer to a GraphQL query: rows where the selection looks for them.
+fn selected(
+    (service, reading): (&Service, &Reading<'_>),
+    (status, mut headers): (u16, Vec<(String, String)>),
+    selection: &str,
+    page: usize,
+) -> Answer {
+    let sampler = Sampler { root: &service.root, fill: Fill::All, request: false, choice: 0, items: ROWS };
+    let path = keys(selection.trim_end_matches("[*]"));
+    let schema = reading.schema.unwrap_or(&Value::Null);
+    let made = sampler.value(schema, "value");
+    let list =
+        path.as_ref().and_then(|path| at(&made, path)).or_else(|| made.as_object()?.values().find(|v| v.is_array()));
+    let mut body = match list {
+        _ if page > 0 => json!([]),
+        Some(list) => list.clone(),
+        None => json!([made, made]),
+    };
+    let rows = body.as_array().map(Vec::len).filter(|_| path.is_some() && reading.transform.is_none());
+    for key in path.iter().flatten().rev() {
+        let mut around = Map::new();
+        around.insert(key.clone(), body);
+        body = Value::Object(around);
+    }
+    headers.retain(|(name, _)| name != "content-type");
+    headers.push(("content-type".to_owned(), "application/json".to_owned()));
+    Answer { status, headers, body: body.to_string(), rows, more: false }
 }
 
 /// A media type that can be sent, for `image/*`.
@@ -120,7 +155,8 @@ fn is_map(service: &Service, schema: &Value, path: &[String]) -> bool {
 /// Makes the answer agree with itself, and counts its rows.
 fn settle(body: &mut Value, path: &[String], said: &Said, page: usize) -> Option<usize> {
     let list = at(body, path).is_some_and(Value::is_array);
-    if list && page > 0
+    if list
+        && page > 0
         && let Some(rows) = at_mut(body, path)
     {
         *rows = json!([]);
@@ -214,8 +250,10 @@ fn envelope(value: &mut Value, path: &[String], rows: usize, page: usize) {
     }
 }
 
-/// Puts the way to a second page into a first answer, as the method's config says; the header where it is one.
-fn next(body: &mut Value, entry: &Entry, request: &Request, page: usize) -> Option<String> {
+/// Puts the way to a second page into a first answer, as the method's config says; the header where it is one. `None`
+/// where the config says nothing.
+#[expect(clippy::option_option, reason = "the outer one is whether there is a further page, the inner one a header")]
+fn next(body: &mut Value, entry: &Entry, request: &Request, page: usize) -> Option<Option<String>> {
     let pagination = entry.config.pagination.as_ref().filter(|_| page == 0)?;
     let word = |pointer: &str| pagination.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
     let url = || {
@@ -225,7 +263,7 @@ fn next(body: &mut Value, entry: &Entry, request: &Request, page: usize) -> Opti
     };
     let list = reading_has_list(body, entry);
     match (word("/responseToken/location"), word("/requestToken/location")) {
-        ("header", "request") if list => Some(format!("<{}>; rel=\"next\"", url())),
+        ("header", "request") if list => Some(Some(format!("<{}>; rel=\"next\"", url()))),
         ("body", location) if list => {
             let path = keys(word("/responseToken/key"))?;
             let value = if location == "request" { url() } else { "second-page".to_owned() };
@@ -235,7 +273,7 @@ fn next(body: &mut Value, entry: &Entry, request: &Request, page: usize) -> Opti
                 at = at.as_object_mut()?.entry(key.clone()).or_insert_with(|| json!({}));
             }
             at.as_object_mut()?.insert(last.clone(), value.into());
-            None
+            Some(None)
         }
         _ => None,
     }

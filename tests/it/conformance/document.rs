@@ -27,9 +27,12 @@ pub struct Service {
     pub root: Value,
     pub operations: Vec<Operation>,
     pub methods: Vec<Entry>,
+    /// The parameter that signs in, where the query does.
+    pub key_in_query: Option<String>,
 }
 
 /// One operation of `paths`.
+#[derive(Clone)]
 pub struct Operation {
     /// `GET`
     pub verb: String,
@@ -37,10 +40,13 @@ pub struct Operation {
     pub path: String,
     /// The query that stands in the key, where one does.
     pub literal_query: Vec<(String, String)>,
-    /// The first server's URL, without a slash at its end.
+    /// The first server, as host and path, without a slash at its end; empty where it was not moved to the made-up
+    /// server, and must not be asked.
     pub server: String,
     pub parameters: Vec<Parameter>,
     pub node: Value,
+    /// `x-stackQL-graphQL`: it is a query to one address.
+    pub graphql: Option<Value>,
 }
 
 /// One parameter of an operation.
@@ -79,7 +85,6 @@ pub struct Config {
     /// `requestTranslate.algorithm`
     pub request_translate: Option<String>,
     pub pagination: Option<Value>,
-    pub view: bool,
 }
 
 pub fn yaml(text: &str) -> Value {
@@ -141,8 +146,11 @@ pub fn resolve<'a>(root: &'a Value, mut value: &'a Value) -> &'a Value {
 /// The providers below `<registry>/src`.
 pub fn providers(registry: &Path) -> Vec<Provider> {
     let sorted = |folder: &Path| {
-        let mut names: Vec<PathBuf> =
-            std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()).collect();
+        let mut names: Vec<PathBuf> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.is_dir())
+            .collect();
         names.sort();
         names
     };
@@ -174,17 +182,24 @@ fn on_disk(registry: &Path, file: PathBuf) -> PathBuf {
 }
 
 impl Service {
-    pub fn read(name: &str, text: &str, provider: &Value) -> Service {
+    /// Reads a document whose servers have been moved to `url`.
+    pub fn read(name: &str, text: &str, provider: &Value, url: &str) -> Service {
         let root = yaml(text);
+        let moved = |address: &str| address.strip_prefix(url).unwrap_or_default().trim_matches('/').to_owned();
         let mut operations = Vec::new();
         for (path, item) in root.get("paths").and_then(Value::as_object).into_iter().flatten() {
             for verb in VERBS {
                 if let Some(node) = item.get(verb) {
-                    operations.push(operation(&root, (path, item), verb, node));
+                    let mut one = operation(&root, (path, item), verb, node);
+                    let graph = one.graphql.as_ref().and_then(|graph| graph.get("url")).and_then(Value::as_str);
+                    one.server = moved(graph.unwrap_or(&one.server));
+                    operations.push(one);
                 }
             }
         }
-        let mut service = Service { name: name.to_owned(), root, operations, methods: Vec::new() };
+        let auth = |key: &str| provider.pointer(&format!("/config/auth/{key}")).and_then(Value::as_str);
+        let key_in_query = auth("name").filter(|_| auth("location") == Some("query")).map(str::to_owned);
+        let mut service = Service { name: name.to_owned(), root, operations, methods: Vec::new(), key_in_query };
         service.methods = methods(&service, provider);
         service
     }
@@ -196,9 +211,7 @@ fn operation(root: &Value, (key, item): (&str, &Value), verb: &str, node: &Value
     let server = [node, item, root].into_iter().find_map(|at| at.pointer("/servers/0"));
     let url = server.and_then(|s| s.get("url")).and_then(Value::as_str).unwrap_or_default();
     let mut parameters: Vec<Parameter> = Vec::new();
-    for (name, variable) in
-        server.and_then(|s| s.get("variables")).and_then(Value::as_object).into_iter().flatten()
-    {
+    for (name, variable) in server.and_then(|s| s.get("variables")).and_then(Value::as_object).into_iter().flatten() {
         parameters.push(Parameter {
             name: name.clone(),
             place: "server".to_owned(),
@@ -243,6 +256,7 @@ fn operation(root: &Value, (key, item): (&str, &Value), verb: &str, node: &Value
         server: url.trim_end_matches('/').to_owned(),
         parameters,
         node: node.clone(),
+        graphql: node.get("x-stackQL-graphQL").cloned(),
     }
 }
 
@@ -324,6 +338,5 @@ fn config(levels: &[Option<&Value>]) -> Config {
         body_names: word("/requestBodyTranslate/algorithm"),
         request_translate: word("/requestTranslate/algorithm"),
         pagination: first("/pagination").cloned(),
-        view: levels[..2].iter().flatten().any(|level| level.pointer("/views/select").is_some()),
     }
 }

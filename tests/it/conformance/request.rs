@@ -49,11 +49,17 @@ pub fn meant(service: &Service, request: &Request) -> Vec<(usize, Vec<(String, S
     let path = loosely_decoded(request.path.trim_start_matches('/'));
     let mut found = Vec::new();
     for (at, operation) in service.operations.iter().enumerate() {
+        if let Some(graph) = &operation.graphql {
+            let verb = graph.get("httpVerb").and_then(Value::as_str).unwrap_or("POST");
+            if verb.eq_ignore_ascii_case(&request.verb) && operation.server == path {
+                found.push((at, Vec::new()));
+            }
+            continue;
+        }
         if operation.verb != request.verb {
             continue;
         }
-        let server = operation.server.split_once("://").map_or(operation.server.as_str(), |(_, rest)| rest);
-        let template = loosely_decoded(&format!("{}{}", server.trim_end_matches('/'), operation.path));
+        let template = loosely_decoded(&format!("{}{}", operation.server, operation.path));
         if let Some(captures) = captures(&template, &path) {
             found.push((at, captures));
         }
@@ -104,11 +110,37 @@ pub fn judge(
     request: &Request,
     entry: Option<&Entry>,
 ) -> (Said, Option<String>) {
+    let under = |p: &Parameter| p.name.starts_with("__");
+    if entry.is_some_and(drops_underscored) && operation.parameters.iter().any(under) {
+        let parameters = operation.parameters.iter().filter(|p| !under(p)).cloned().collect();
+        let operation = Operation { parameters, ..operation.clone() };
+        return judge((service, &operation), captures, request, None);
+    }
     let mut said = Said::default();
+    if operation.graphql.is_some() {
+        let problem = query(request, &mut said).err();
+        return (said, problem);
+    }
     let problem = parameters((service, operation), captures, request, &mut said)
         .and_then(|()| body((service, operation), request, entry, &mut said))
         .err();
     (said, problem)
+}
+
+/// Whether parameters such as `__kind` choose the method and are not sent.
+pub fn drops_underscored(entry: &Entry) -> bool {
+    entry.config.request_translate.as_deref() == Some("drop_double_underscore_params")
+}
+
+/// A GraphQL query is a text in a JSON body; what stands in it is the template's business.
+fn query(request: &Request, said: &mut Said) -> Result<(), String> {
+    let body: Value = serde_json::from_slice(&request.body).map_err(|e| format!("the query is no JSON: {e}"))?;
+    let text = body.get("query").and_then(Value::as_str).ok_or("the body of a GraphQL request has no `query`")?;
+    if text.contains("{{") || text.contains("<no value>") {
+        return Err("the query still has a template in it".to_owned());
+    }
+    said.body = Some(text.into());
+    Ok(())
 }
 
 fn parameters(
@@ -119,7 +151,7 @@ fn parameters(
 ) -> Result<(), String> {
     let query: Vec<(String, String)> = url::form_urlencoded::parse(request.query.as_bytes())
         .into_owned()
-        .filter(|(name, _)| name != NEXT)
+        .filter(|(name, _)| name != NEXT && service.key_in_query.as_ref() != Some(name))
         .collect();
     let mut known: Vec<&(String, String)> = operation.literal_query.iter().collect();
     for literal in &operation.literal_query {
@@ -133,9 +165,9 @@ fn parameters(
                 let found = captures.iter().find(|(name, _)| *name == parameter.name);
                 found.map(|(_, text)| (text.clone(), one_text(&service.root, parameter, text)))
             }
-            "header" => request
-                .header(&parameter.name)
-                .map(|text| (text.to_owned(), one_text(&service.root, parameter, text))),
+            "header" => {
+                request.header(&parameter.name).map(|text| (text.to_owned(), one_text(&service.root, parameter, text)))
+            }
             "query" => {
                 let parts = of_query(&query, parameter);
                 known.extend(&parts);
@@ -180,11 +212,7 @@ fn of_query<'a>(query: &'a [(String, String)], parameter: &Parameter) -> Vec<&'a
         .collect()
 }
 
-fn in_query(
-    root: &Value,
-    parameter: &Parameter,
-    parts: &[&(String, String)],
-) -> Option<(String, Vec<Value>)> {
+fn in_query(root: &Value, parameter: &Parameter, parts: &[&(String, String)]) -> Option<(String, Vec<Value>)> {
     let (first, rest) = parts.split_first()?;
     let flat = flat(root, &parameter.schema, 0, 0);
     if parameter.style == "deepObject" && first.0.contains('[') {
@@ -238,7 +266,11 @@ fn readings(root: &Value, schema: &Value, text: &str) -> Vec<Value> {
 }
 
 /// The media type and schema that a method's body has.
-pub fn body_schema<'a>(service: &'a Service, operation: &'a Operation, entry: Option<&Entry>) -> Option<(String, &'a Value)> {
+pub fn body_schema<'a>(
+    service: &'a Service,
+    operation: &'a Operation,
+    entry: Option<&Entry>,
+) -> Option<(String, &'a Value)> {
     let body = resolve(&service.root, operation.node.get("requestBody")?);
     let content = body.get("content")?.as_object()?;
     let wanted = entry.and_then(|e| e.node.pointer("/request/mediaType")).and_then(Value::as_str);

@@ -190,7 +190,8 @@ pub fn kind(flat: &Map<String, Value>) -> &str {
 
 fn integer(flat: &Map<String, Value>, falsy: bool) -> Value {
     let bound = |key: &str| flat.get(key).and_then(Value::as_f64);
-    let least = bound("minimum").map(|n| if flat.get("exclusiveMinimum").is_some_and(|e| e == true) { n + 1.0 } else { n });
+    let least =
+        bound("minimum").map(|n| if flat.get("exclusiveMinimum").is_some_and(|e| e == true) { n + 1.0 } else { n });
     let most = bound("maximum").unwrap_or(f64::MAX);
     let step = bound("multipleOf").filter(|s| *s > 0.0);
     let wished: f64 = if falsy { 0.0 } else { 7.0 };
@@ -264,7 +265,10 @@ fn matching(pattern: &str, least: usize, most: usize, flat: &Map<String, Value>)
     let mut runner = TestRunner::new_with_rng(Config::default(), TestRng::deterministic_rng(RngAlgorithm::ChaCha));
     for _ in 0..40 {
         let made = strategy.new_tree(&mut runner).ok()?.current();
-        if (least..=most).contains(&made.chars().count()) && !made.is_empty() && made.chars().all(|c| c.is_ascii_graphic()) {
+        if (least..=most).contains(&made.chars().count())
+            && !made.is_empty()
+            && made.chars().all(|c| c.is_ascii_graphic())
+        {
             return Some(made);
         }
     }

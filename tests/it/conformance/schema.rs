@@ -98,16 +98,15 @@ impl Bundle<'_> {
                 Some(Value::Object(made.collect()))
             }
             "items" | "not" => Some(self.schema(value)),
-            "additionalProperties" => {
-                Some(if value.is_boolean() { value.clone() } else { self.schema(value) })
-            }
+            "additionalProperties" => Some(if value.is_boolean() { value.clone() } else { self.schema(value) }),
             "allOf" | "anyOf" => list(self),
             "oneOf" => list(self),
             "required" => {
                 let hidden = |name: &str| {
                     let property = map.get("properties").and_then(|all| all.get(name));
                     let key = if self.request { "readOnly" } else { "writeOnly" };
-                    property.is_some_and(|p| super::document::resolve(self.root, p).get(key) == Some(&Value::Bool(true)))
+                    property
+                        .is_some_and(|p| super::document::resolve(self.root, p).get(key) == Some(&Value::Bool(true)))
                 };
                 let names = value.as_array()?.iter().filter(|name| name.as_str().is_some_and(|name| !hidden(name)));
                 Some(names.cloned().collect())
@@ -144,10 +143,7 @@ impl Bundle<'_> {
 
 fn known_type(value: &Value) -> Option<Value> {
     let known = |word: &Value| {
-        matches!(
-            word.as_str(),
-            Some("string" | "integer" | "number" | "boolean" | "object" | "array" | "null")
-        )
+        matches!(word.as_str(), Some("string" | "integer" | "number" | "boolean" | "object" | "array" | "null"))
     };
     match value {
         Value::String(_) => known(value).then(|| value.clone()),

@@ -24,6 +24,8 @@ pub struct Seen {
     pub problem: Option<String>,
     /// Rows in the answer, where they can be counted.
     pub rows: Option<usize>,
+    /// The answer says that there is a further page.
+    pub more: bool,
 }
 
 /// What is being walked, and what came of it.
@@ -38,7 +40,6 @@ const REFUSED: u16 = 422;
 
 /// The server of one service.
 pub struct Server {
-    pub url: String,
     pub service: Arc<Service>,
     stage: Arc<Mutex<Stage>>,
     task: JoinHandle<()>,
@@ -57,12 +58,12 @@ impl Server {
         (format!("http://{}", listener.local_addr().unwrap()), listener)
     }
 
-    pub fn start((url, listener): (String, TcpListener), service: Arc<Service>) -> Server {
+    pub fn start(listener: TcpListener, service: Arc<Service>) -> Server {
         let stage = Arc::<Mutex<Stage>>::default();
         let shared = Shared { service: service.clone(), stage: stage.clone() };
         let app = Router::new().fallback(serve).with_state(shared);
         let task = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
-        Server { url, service, stage, task }
+        Server { service, stage, task }
     }
 
     /// From now on requests are those of this method.
@@ -104,7 +105,7 @@ fn respond(service: &Service, stage: &mut Stage, request: Request) -> Response {
     candidates.sort_by_key(|(at, _)| entry.and_then(|e| e.operation) != Some(*at));
     let Some((at, captures)) = candidates.into_iter().next() else {
         let problem = Some("no operation has this method and path".to_owned());
-        stage.seen.push(Seen { request, operation: None, said: Said::default(), problem, rows: None });
+        stage.seen.push(Seen { request, operation: None, said: Said::default(), problem, rows: None, more: false });
         return refused("no operation has this method and path");
     };
     let operation = &service.operations[at];
@@ -122,7 +123,7 @@ fn respond(service: &Service, stage: &mut Stage, request: Request) -> Response {
             builder.body(Body::from(given.body)).unwrap()
         }
     };
-    stage.seen.push(Seen { request, operation: Some(at), said, problem, rows: given.rows });
+    stage.seen.push(Seen { request, operation: Some(at), said, problem, rows: given.rows, more: given.more });
     response
 }
 

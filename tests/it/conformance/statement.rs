@@ -33,8 +33,29 @@ pub enum Manner {
 
 /// Parameters that page a list. Paging gives them, or one page is meant.
 const PAGING: [&str; 24] = [
-    "page", "perpage", "pagesize", "limit", "offset", "cursor", "after", "before", "pagetoken", "start", "skip", "top",
-    "count", "pageno", "pagenumber", "size", "maxitems", "maxresults", "first", "last", "marker", "nexttoken", "since",
+    "page",
+    "perpage",
+    "pagesize",
+    "limit",
+    "offset",
+    "cursor",
+    "after",
+    "before",
+    "pagetoken",
+    "start",
+    "skip",
+    "top",
+    "count",
+    "pageno",
+    "pagenumber",
+    "size",
+    "maxitems",
+    "maxresults",
+    "first",
+    "last",
+    "marker",
+    "nexttoken",
+    "since",
     "pagecursor",
 ];
 
@@ -156,8 +177,7 @@ impl Writer<'_> {
     fn value(&self, schema: &Value, name: &str) -> Result<Value, String> {
         let judge = Judge::new(&self.service.root, schema, true).map_err(|e| format!("?schema: {e}"))?;
         for choice in 0..4 {
-            let sampler =
-                Sampler { root: &self.service.root, fill: Fill::All, request: true, choice, items: 1 };
+            let sampler = Sampler { root: &self.service.root, fill: Fill::All, request: true, choice, items: 1 };
             let made = sampler.value(schema, name);
             if judge.allows(&made) {
                 return Ok(made);
@@ -167,11 +187,7 @@ impl Writer<'_> {
     }
 
     /// Columns for the body, the body that they mean, and the body as a whole where columns cannot say it.
-    fn fields(
-        &self,
-        manner: Manner,
-        taken: &[Given],
-    ) -> Result<(Vec<Given>, Option<Value>, Option<Value>), String> {
+    fn fields(&self, manner: Manner, taken: &[Given]) -> Result<(Vec<Given>, Option<Value>, Option<Value>), String> {
         let Some((_, schema)) = body_schema(self.service, self.operation, Some(self.entry)) else {
             return Ok((Vec::new(), None, None));
         };
@@ -186,15 +202,37 @@ impl Writer<'_> {
         if !listed && kind(&shape) != "any" && !map.is_empty() {
             return Ok((Vec::new(), Some(body.clone()), Some(body)));
         }
+        let under = self.entry.config.body_names.as_deref().and_then(|algorithm| algorithm.strip_prefix("naive_"));
+        let inner = under.and_then(|key| map.get(key)).and_then(Value::as_object);
+        let given = inner.unwrap_or(map);
         let mut fields = Vec::new();
-        for (wire, value) in map {
+        for (wire, value) in given {
             fields.push((self.column(wire, manner, taken)?, value.clone()));
         }
-        let known = self.entry.node.pointer("/request/transform").is_none()
-            && !self.entry.config.body_names.as_deref().is_some_and(|a| a.starts_with("naive_"))
-            && self.entry.node.pointer("/request/base").is_none()
-            && !map.is_empty();
-        Ok((fields, known.then(|| Value::Object(map.clone())), None))
+        let said = match under.filter(|_| inner.is_some()) {
+            Some(key) => Map::from_iter([(key.to_owned(), Value::Object(given.clone()))]),
+            None => given.clone(),
+        };
+        Ok((fields, self.whole(said), None))
+    }
+
+    /// The body that is meant by what a statement says of it; `None` where a template makes it.
+    fn whole(&self, said: Map<String, Value>) -> Option<Value> {
+        let request = |key: &str| {
+            let value = self.entry.node.pointer(&format!("/request/{key}"))?;
+            value.as_str().map_or_else(|| Some(value.clone()), |text| serde_json::from_str(text).ok())
+        };
+        if self.entry.node.pointer("/request/transform").is_some() {
+            return None;
+        }
+        if said.is_empty() {
+            return request("default").or_else(|| request("base"));
+        }
+        let mut whole = request("base").unwrap_or_else(|| Value::Object(Map::new()));
+        for (key, value) in said {
+            whole[key] = value;
+        }
+        Some(whole)
     }
 
     fn column(&self, wire: &str, manner: Manner, taken: &[Given]) -> Result<String, String> {

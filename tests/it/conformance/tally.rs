@@ -37,10 +37,23 @@ impl Tally {
             let class = format!("{group}{other}: {}", general(reason, outcome));
             let place = format!("{}.{}.{} ({})", outcome.service, outcome.resource, outcome.method, outcome.verb);
             let sql: String = outcome.sql.chars().take(300).collect();
-            let entry = tally.classes.entry(class).or_insert_with(|| (0, format!("{place}\n      {sql}\n      {reason}")));
+            let entry =
+                tally.classes.entry(class).or_insert_with(|| (0, format!("{place}\n      {sql}\n      {reason}")));
             entry.0 += 1;
         }
         tally
+    }
+
+    /// What is known of this provider, as the file of known classes has it: the table's line, and classes by name.
+    pub fn known(&self, name: &str) -> String {
+        let mut text = format!(
+            "{name} | {} methods | {} JSON | {} right | {} shadowed\n",
+            self.methods, self.json, self.right, self.shadowed
+        );
+        for (class, (count, _)) in &self.classes {
+            let _ = writeln!(text, "  {count} {class}");
+        }
+        text
     }
 
     pub fn share(&self) -> f64 {
@@ -76,7 +89,11 @@ fn general(reason: &str, outcome: &Outcome) -> String {
     }
     let mut text = made;
     for name in [&outcome.service, &outcome.resource, &outcome.method] {
-        text = text.split(' ').map(|w| if w.contains(&format!(".{name}")) { "_" } else { w }).collect::<Vec<_>>().join(" ");
+        text = text
+            .split(' ')
+            .map(|w| if w.contains(&format!(".{name}")) { "_" } else { w })
+            .collect::<Vec<_>>()
+            .join(" ");
     }
     let mut quoted = String::new();
     for (at, part) in text.split(['\'', '"']).enumerate() {

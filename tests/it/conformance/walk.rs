@@ -9,7 +9,8 @@ use serde_json::Value;
 use weir::registry::{Method, Resource};
 use weir::session::{Session, SessionOptions, Settings};
 
-use super::document::{Entry, Provider, Service, resolve};
+use super::document::{Entry, Provider, Service};
+use super::request::drops_underscored;
 use super::server::{Seen, Server};
 use super::statement::{Manner, Writer, Written, same_body};
 use crate::harness::{run_in, told, write_file};
@@ -57,8 +58,8 @@ pub async fn walk(provider: &Provider, source: &Path, folder: &Path) -> Vec<Outc
     let mut servers = Vec::new();
     for (name, file) in &provider.services {
         let listening = Server::listen().await;
-        let text = std::fs::read_to_string(source.join(file)).unwrap();
-        write_file(&folder.join(file), &moved(&text, &listening.0));
+        let text = moved(&std::fs::read_to_string(source.join(file)).unwrap(), &listening.0);
+        write_file(&folder.join(file), &text);
         servers.push((name.clone(), text, listening));
     }
     let root = Arc::new(provider.root.clone());
@@ -69,9 +70,9 @@ pub async fn walk(provider: &Provider, source: &Path, folder: &Path) -> Vec<Outc
             let (root, session, name) = (root.clone(), session.clone(), name.clone());
             tokio::spawn(async move {
                 let started = std::time::Instant::now();
-                let service = Arc::new(Service::read(&service, &text, &root));
+                let service = Arc::new(Service::read(&service, &text, &root, &listening.0));
                 READING.fetch_add(u64::try_from(started.elapsed().as_micros()).unwrap(), Ordering::Relaxed);
-                let server = Server::start(listening, service);
+                let server = Server::start(listening.1, service);
                 service_walk(&name, &server, &session, &root).await
             })
         })
@@ -87,10 +88,14 @@ pub async fn walk(provider: &Provider, source: &Path, folder: &Path) -> Vec<Outc
 /// Every credential that the provider's config names is there, so that each way of signing in can be judged.
 fn session(provider: &Provider, folder: &Path) -> Session {
     let mut variables = std::collections::HashMap::new();
-    for (key, value) in provider.root.pointer("/config/auth").and_then(Value::as_object).into_iter().flatten() {
-        if let Some(name) = value.as_str().filter(|_| key.ends_with("var")) {
-            variables.insert(name.to_owned(), format!("credential-{}", name.to_lowercase()));
+    let mut auth = provider.root.pointer("/config/auth");
+    while let Some(one) = auth {
+        for (key, value) in one.as_object().into_iter().flatten() {
+            if let Some(name) = value.as_str().filter(|_| key.ends_with("var")) {
+                variables.insert(name.to_owned(), format!("credential-{}", name.to_lowercase()));
+            }
         }
+        auth = one.get("successor");
     }
     let settings = Settings {
         confirm: false,
@@ -196,13 +201,11 @@ impl Walker<'_> {
         let Some(operation) = entry.operation.map(|at| &self.server.service.operations[at]) else {
             return Verdict::Unjudged("its operation is not in the document".to_owned());
         };
-        let writer = Writer {
-            service: &self.server.service,
-            entry,
-            operation,
-            resource: self.resource,
-            method: self.method,
-        };
+        if operation.server.is_empty() {
+            return Verdict::Unjudged("its server could not be moved to the made-up one".to_owned());
+        }
+        let writer =
+            Writer { service: &self.server.service, entry, operation, resource: self.resource, method: self.method };
         let mut verdict = Verdict::Right;
         for manner in [Manner::Least, Manner::Most] {
             let written = match writer.write(manner) {
@@ -259,14 +262,25 @@ impl Walker<'_> {
     }
 
     fn compare(&self, written: &Written, seen: &[Seen], first: &Seen, rows: usize) -> Verdict {
-        for (place, name, value) in &written.parameters {
+        let graphql = self.server.service.operations[first.operation.unwrap_or_default()].graphql.is_some();
+        if graphql {
+            let query = first.said.body.as_ref().and_then(Value::as_str).unwrap_or_default();
+            let texts = written.parameters.iter().filter(|(place, _, _)| place == "path").map(|(_, _, v)| plain(v));
+            if let Some(lost) = texts.into_iter().find(|text| !query.contains(text.as_str())) {
+                return Verdict::NotAllowed(format!("the query does not hold `{lost}`"));
+            }
+        }
+        for (place, name, value) in written.parameters.iter().filter(|_| !graphql) {
             let said = first.said.parameters.iter().find(|(p, n, _)| p == place && n == name);
-            let ignored = place == "header" && ["accept", "content-type", "authorization"].contains(&name.to_lowercase().as_str());
+            let ignored = place == "header"
+                && ["accept", "content-type", "authorization"].contains(&name.to_lowercase().as_str());
             match said {
-                None if ignored => {}
+                None if ignored || (drops_underscored(self.entry()) && name.starts_with("__")) => {}
                 None => return Verdict::NotAllowed(format!("the {place} parameter `{name}` was given and not sent")),
                 Some((_, _, text)) if !same_text(value, text) => {
-                    return Verdict::NotAllowed(format!("the {place} parameter `{name}` was sent otherwise than given"));
+                    return Verdict::NotAllowed(format!(
+                        "the {place} parameter `{name}` was sent otherwise than given"
+                    ));
                 }
                 Some(_) => {}
             }
@@ -280,6 +294,9 @@ impl Walker<'_> {
         }
         if self.entry().verb != "select" && seen.len() != 1 {
             return Verdict::Rows(format!("{} requests for one write", seen.len()));
+        }
+        if self.entry().verb == "select" && first.more && seen.len() == 1 && !written.instead {
+            return Verdict::Rows("the second page was not asked for".to_owned());
         }
         let expected: Option<usize> = seen.iter().map(|seen| seen.rows).sum();
         match expected.filter(|_| self.entry().verb == "select" && !written.instead) {
@@ -340,7 +357,8 @@ fn same_text(value: &Value, text: &str) -> bool {
         Value::String(wished) => wished == text || (wished.ends_with('Z') && wished.get(..19) == text.get(..19)),
         Value::Array(items) => {
             let parts: Vec<String> = items.iter().map(plain).collect();
-            [",", " ", "|"].iter().any(|by| parts.join(by) == text) || serde_json::from_str(text).ok().as_ref() == Some(value)
+            [",", " ", "|"].iter().any(|by| parts.join(by) == text)
+                || serde_json::from_str(text).ok().as_ref() == Some(value)
         }
         Value::Number(number) => text.parse::<f64>().ok() == number.as_f64(),
         other => serde_json::from_str(text).ok().as_ref() == Some(other),
@@ -353,24 +371,35 @@ fn plain(value: &Value) -> String {
 
 /// Why the request is not signed in as the provider's config says.
 fn signed_in(provider: &Value, seen: &Seen) -> Option<String> {
-    use base64_text as base64;
-    let auth = resolve(provider, provider.pointer("/config/auth")?);
-    let word = |key: &str| auth.get(key).and_then(Value::as_str);
-    let value = |key: &str| word(key).map(|name| format!("credential-{}", name.to_lowercase()));
-    let kind = word("type")?;
-    let expected = match kind {
-        "bearer" => format!("Bearer {}", value("credentialsenvvar")?),
-        "basic" => match (value("username_var"), value("password_var")) {
-            (Some(user), Some(password)) => format!("Basic {}", base64(format!("{user}:{password}").as_bytes())),
+    let mut at = provider.pointer("/config/auth");
+    while let Some(auth) = at {
+        let word = |key: &str| auth.get(key).and_then(Value::as_str);
+        let value = |key: &str| word(key).map(|name| format!("credential-{}", name.to_lowercase()));
+        let kind = word("type")?;
+        let expected = match kind {
+            "bearer" => format!("Bearer {}", value("credentialsenvvar")?),
+            "basic" => {
+                let (user, password) = value("username_var").zip(value("password_var"))?;
+                format!("Basic {}", base64_text(format!("{user}:{password}").as_bytes()))
+            }
+            "api_key" | "custom" => {
+                format!("{}{}", word("valuePrefix").unwrap_or_default(), value("credentialsenvvar")?)
+            }
             _ => return None,
-        },
-        "api_key" if word("location") != Some("query") => {
-            format!("{}{}", word("valuePrefix").unwrap_or_default(), value("credentialsenvvar")?)
+        };
+        let name = word("name").unwrap_or("Authorization");
+        let sent = if word("location") == Some("query") {
+            let pairs = url::form_urlencoded::parse(seen.request.query.as_bytes());
+            pairs.into_owned().find(|(found, _)| found == name).map(|(_, value)| value)
+        } else {
+            seen.request.header(name).map(str::to_owned)
+        };
+        if sent.as_ref() != Some(&expected) {
+            return Some(format!("it is not signed in (auth `{kind}`)"));
         }
-        _ => return None,
-    };
-    let header = word("name").unwrap_or("Authorization");
-    (seen.request.header(header) != Some(&expected)).then(|| format!("it is not signed in (auth `{kind}`)"))
+        at = auth.get("successor");
+    }
+    None
 }
 
 fn base64_text(bytes: &[u8]) -> String {
