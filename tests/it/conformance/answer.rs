@@ -14,6 +14,8 @@ pub struct Answer {
     pub body: String,
     /// How many rows are in it; `None`: the judge cannot know.
     pub rows: Option<usize>,
+    /// The rows themselves, where they are counted.
+    pub given: Vec<Value>,
     /// It says that there is a further page.
     pub more: bool,
 }
@@ -85,26 +87,31 @@ pub fn answer(
     }
     let Some(schema) = reading.schema.filter(|_| status != 204 && request.verb != "HEAD") else {
         let rows = Some(0).filter(|_| reading.transform.is_none());
-        return Answer { status, headers, body: String::new(), rows, more: false };
+        return Answer { status, headers, body: String::new(), rows, given: Vec::new(), more: false };
     };
     let sampler = Sampler { root: &service.root, fill: Fill::All, request: false, choice: 0, items: ROWS };
     let mut body = sampler.value(schema, "value");
     let known = reading.path.clone().filter(|_| reading.transform.is_none());
-    let mut rows = known.as_ref().and_then(|path| settle(&mut body, path, said, page));
+    let mut rows = known.as_ref().map(|path| settle(&mut body, path, said, page));
     if known.as_ref().is_some_and(|path| is_map(service, schema, path)) {
         rows = None;
     }
     let mark = entry.and_then(|e| next(&mut body, e, request, page));
     let more = mark.is_some();
     headers.extend(mark.flatten().map(|link| ("link".to_owned(), link)));
+    let given = known.filter(|_| rows.is_some()).and_then(|path| at(&body, &path).cloned());
+    let given = match given {
+        Some(Value::Array(rows)) => rows,
+        other => other.into_iter().collect(),
+    };
     if reading.media.ends_with("json") || reading.media == "*/*" {
-        return Answer { status, headers, body: body.to_string(), rows, more };
+        return Answer { status, headers, body: body.to_string(), rows, given, more };
     }
     if reading.media.ends_with("xml") {
-        return Answer { status, headers, body: xml("answer", &body), rows: None, more };
+        return Answer { status, headers, body: xml("answer", &body), rows: None, given: Vec::new(), more };
     }
     let body = body.as_str().map_or_else(|| body.to_string(), str::to_owned);
-    Answer { status, headers, body, rows: None, more }
+    Answer { status, headers, body, rows: None, given: Vec::new(), more }
 }
 
 /// The answer to a GraphQL query: rows where the selection looks for them.
@@ -133,7 +140,7 @@ fn selected(
     }
     headers.retain(|(name, _)| name != "content-type");
     headers.push(("content-type".to_owned(), "application/json".to_owned()));
-    Answer { status, headers, body: body.to_string(), rows, more: false }
+    Answer { status, headers, body: body.to_string(), rows, given: Vec::new(), more: false }
 }
 
 /// A media type that can be sent, for `image/*`.
@@ -153,7 +160,7 @@ fn is_map(service: &Service, schema: &Value, path: &[String]) -> bool {
 }
 
 /// Makes the answer agree with itself, and counts its rows.
-fn settle(body: &mut Value, path: &[String], said: &Said, page: usize) -> Option<usize> {
+fn settle(body: &mut Value, path: &[String], said: &Said, page: usize) -> usize {
     let list = at(body, path).is_some_and(Value::is_array);
     if list
         && page > 0
@@ -164,7 +171,9 @@ fn settle(body: &mut Value, path: &[String], said: &Said, page: usize) -> Option
     let rows = match at_mut(body, path) {
         None | Some(Value::Null) => 0,
         Some(Value::Array(rows)) => {
-            rows.iter_mut().for_each(|row| echo(row, said));
+            for row in rows.iter_mut() {
+                echo(row, said);
+            }
             rows.len()
         }
         Some(row) => {
@@ -175,7 +184,7 @@ fn settle(body: &mut Value, path: &[String], said: &Said, page: usize) -> Option
     if !path.is_empty() {
         envelope(body, path, if list { ROWS } else { 1 }, page);
     }
-    Some(rows)
+    rows
 }
 
 fn at<'a>(body: &'a Value, path: &[String]) -> Option<&'a Value> {

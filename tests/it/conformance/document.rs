@@ -51,6 +51,7 @@ pub struct Operation {
 
 /// One parameter of an operation.
 #[derive(Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of OpenAPI's own")]
 pub struct Parameter {
     pub name: String,
     /// `path`, `query`, `header`, `cookie`, or `server` for a variable of the server.

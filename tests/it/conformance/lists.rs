@@ -1,8 +1,6 @@
 //! A list of a thousand rows through StackQL's documents, from a server that pages as its API does: complete, and in no more
 //! requests than that takes.
 
-use std::path::PathBuf;
-
 use serde_json::json;
 use weir::session::{Session, SessionOptions};
 
@@ -45,10 +43,7 @@ struct Zone {
 impl Zone {
     /// `None`, said aloud, where there are no documents.
     async fn open() -> Option<Zone> {
-        let Some(registry) = std::env::var_os("WEIR_STACKQL_REGISTRY").map(PathBuf::from) else {
-            eprintln!("NOT RUN: no list of a registry is read; WEIR_STACKQL_REGISTRY names none");
-            return None;
-        };
+        let registry = super::registry()?;
         let server = Scripted::start(records).await;
         let documents = tempfile::tempdir().unwrap();
         let folder = "src/cloudflare/v00.00.00000";

@@ -99,8 +99,7 @@ impl Bundle<'_> {
             }
             "items" | "not" => Some(self.schema(value)),
             "additionalProperties" => Some(if value.is_boolean() { value.clone() } else { self.schema(value) }),
-            "allOf" | "anyOf" => list(self),
-            "oneOf" => list(self),
+            "allOf" | "anyOf" | "oneOf" => list(self),
             "required" => {
                 let hidden = |name: &str| {
                     let property = map.get("properties").and_then(|all| all.get(name));

@@ -7,6 +7,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request as Incoming, State};
 use axum::response::Response;
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -24,6 +25,8 @@ pub struct Seen {
     pub problem: Option<String>,
     /// Rows in the answer, where they can be counted.
     pub rows: Option<usize>,
+    /// The rows in the answer.
+    pub given: Vec<Value>,
     /// The answer says that there is a further page.
     pub more: bool,
 }
@@ -105,7 +108,15 @@ fn respond(service: &Service, stage: &mut Stage, request: Request) -> Response {
     candidates.sort_by_key(|(at, _)| entry.and_then(|e| e.operation) != Some(*at));
     let Some((at, captures)) = candidates.into_iter().next() else {
         let problem = Some("no operation has this method and path".to_owned());
-        stage.seen.push(Seen { request, operation: None, said: Said::default(), problem, rows: None, more: false });
+        stage.seen.push(Seen {
+            request,
+            operation: None,
+            said: Said::default(),
+            problem,
+            rows: None,
+            given: Vec::new(),
+            more: false,
+        });
         return refused("no operation has this method and path");
     };
     let operation = &service.operations[at];
@@ -123,7 +134,15 @@ fn respond(service: &Service, stage: &mut Stage, request: Request) -> Response {
             builder.body(Body::from(given.body)).unwrap()
         }
     };
-    stage.seen.push(Seen { request, operation: Some(at), said, problem, rows: given.rows, more: given.more });
+    stage.seen.push(Seen {
+        request,
+        operation: Some(at),
+        said,
+        problem,
+        rows: given.rows,
+        given: given.given,
+        more: given.more,
+    });
     response
 }
 

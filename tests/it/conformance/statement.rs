@@ -14,8 +14,7 @@ use super::schema::Judge;
 /// A statement, and what its request should say.
 pub struct Written {
     pub sql: String,
-    /// Place, name and value of each parameter.
-    pub parameters: Vec<(String, String, Value)>,
+    pub parameters: Vec<Sent>,
     /// What the body should be, where that is known.
     pub body: Option<Value>,
     /// EXEC stands in for the verb, which cannot say this.
@@ -61,6 +60,12 @@ const PAGING: [&str; 24] = [
 
 /// A column and the value that it is given.
 type Given = (String, Value);
+
+/// Place, name and value of a parameter.
+type Sent = (String, String, Value);
+
+/// Columns for the body, the body that they mean, and the body as a whole where columns cannot say it.
+type Fields = (Vec<Given>, Option<Value>, Option<Value>);
 
 /// Everything that a statement is made of.
 pub struct Writer<'a> {
@@ -119,8 +124,8 @@ impl Writer<'_> {
         Ok(Written { sql, parameters, body, instead: verb != self.entry.verb })
     }
 
-    fn parameters(&self, manner: Manner) -> Result<(Vec<Given>, Vec<(String, String, Value)>), String> {
-        let (mut columns, mut said): (Vec<Given>, Vec<(String, String, Value)>) = (Vec::new(), Vec::new());
+    fn parameters(&self, manner: Manner) -> Result<(Vec<Given>, Vec<Sent>), String> {
+        let (mut columns, mut said): (Vec<Given>, Vec<Sent>) = (Vec::new(), Vec::new());
         for parameter in &self.method.parameters {
             let place = match parameter.location {
                 Location::Server => "server",
@@ -186,8 +191,7 @@ impl Writer<'_> {
         Err("?no value for a parameter can be made".to_owned())
     }
 
-    /// Columns for the body, the body that they mean, and the body as a whole where columns cannot say it.
-    fn fields(&self, manner: Manner, taken: &[Given]) -> Result<(Vec<Given>, Option<Value>, Option<Value>), String> {
+    fn fields(&self, manner: Manner, taken: &[Given]) -> Result<Fields, String> {
         let Some((_, schema)) = body_schema(self.service, self.operation, Some(self.entry)) else {
             return Ok((Vec::new(), None, None));
         };

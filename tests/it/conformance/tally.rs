@@ -12,9 +12,18 @@ pub struct Tally {
     /// JSON methods that are right.
     pub right: usize,
     pub shadowed: usize,
-    /// Class, count and example of what was not.
-    pub classes: BTreeMap<String, (usize, String)>,
+    /// What was not, by class.
+    pub classes: BTreeMap<String, Class>,
 }
+
+/// Methods that are wrong in one way.
+pub struct Class {
+    pub methods: Vec<String>,
+    pub example: String,
+}
+
+/// A class of no more methods than these is known by their names.
+const FEW: usize = 6;
 
 impl Tally {
     pub fn of(outcomes: &[Outcome]) -> Tally {
@@ -37,9 +46,9 @@ impl Tally {
             let class = format!("{group}{other}: {}", general(reason, outcome));
             let place = format!("{}.{}.{} ({})", outcome.service, outcome.resource, outcome.method, outcome.verb);
             let sql: String = outcome.sql.chars().take(300).collect();
-            let entry =
-                tally.classes.entry(class).or_insert_with(|| (0, format!("{place}\n      {sql}\n      {reason}")));
-            entry.0 += 1;
+            let example = format!("{place}\n      {sql}\n      {reason}");
+            let class = tally.classes.entry(class).or_insert_with(|| Class { methods: Vec::new(), example });
+            class.methods.push(place);
         }
         tally
     }
@@ -50,8 +59,13 @@ impl Tally {
             "{name} | {} methods | {} JSON | {} right | {} shadowed\n",
             self.methods, self.json, self.right, self.shadowed
         );
-        for (class, (count, _)) in &self.classes {
-            let _ = writeln!(text, "  {count} {class}");
+        for (name, class) in &self.classes {
+            let _ = writeln!(text, "  {} {name}", class.methods.len());
+            if class.methods.len() <= FEW {
+                for method in &class.methods {
+                    let _ = writeln!(text, "    {method}");
+                }
+            }
         }
         text
     }
@@ -72,9 +86,9 @@ impl Tally {
             self.shadowed
         );
         let mut classes: Vec<_> = self.classes.iter().collect();
-        classes.sort_by_key(|(class, (count, _))| (std::cmp::Reverse(*count), (*class).clone()));
-        for (class, (count, example)) in classes {
-            let _ = writeln!(text, "{count:>6} {class}\n      e.g. {example}");
+        classes.sort_by_key(|(name, class)| (std::cmp::Reverse(class.methods.len()), (*name).clone()));
+        for (name, class) in classes {
+            let _ = writeln!(text, "{:>6} {name}\n      e.g. {}", class.methods.len(), class.example);
         }
         text
     }

@@ -1,5 +1,6 @@
 //! The walk: every method of a provider, by the statement that a user would write for it, against the made-up server.
 
+use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,7 +14,7 @@ use super::document::{Entry, Provider, Service};
 use super::request::drops_underscored;
 use super::server::{Seen, Server};
 use super::statement::{Manner, Writer, Written, same_body};
-use crate::harness::{run_in, told, write_file};
+use crate::harness::{Row, run_in, told, write_file};
 
 /// What became of one method.
 pub enum Verdict {
@@ -65,7 +66,7 @@ pub async fn walk(provider: &Provider, source: &Path, folder: &Path) -> Vec<Outc
     let root = Arc::new(provider.root.clone());
     let session = Arc::new(session(provider, folder));
     let name: Arc<str> = provider.name.as_str().into();
-    futures::stream::iter(servers)
+    let mut all: Vec<Outcome> = futures::stream::iter(servers)
         .map(|(service, text, listening)| {
             let (root, session, name) = (root.clone(), session.clone(), name.clone());
             tokio::spawn(async move {
@@ -82,7 +83,9 @@ pub async fn walk(provider: &Provider, source: &Path, folder: &Path) -> Vec<Outc
         .await
         .into_iter()
         .flatten()
-        .collect()
+        .collect();
+    all.sort_by(|a, b| (&a.service, &a.resource, &a.method).cmp(&(&b.service, &b.resource, &b.method)));
+    all
 }
 
 /// Every credential that the provider's config names is there, so that each way of signing in can be judged.
@@ -122,7 +125,7 @@ fn moved(text: &str, url: &str) -> String {
             Some((start, (_, rest))) => {
                 let indent = &line[..line.len() - bare.len()];
                 let rest = rest.trim_end_matches(['\'', '"']);
-                made.push_str(&format!("{indent}{start}'{url}/{rest}'"));
+                let _ = write!(made, "{indent}{start}'{url}/{rest}'");
                 within = false;
             }
             None => made.push_str(line),
@@ -237,7 +240,8 @@ impl Walker<'_> {
             Ok(given) => given.failure.as_ref(),
         };
         if let Some(first) = seen.iter().find(|seen| seen.problem.is_some()) {
-            return Verdict::NotAllowed(first.problem.clone().unwrap_or_default());
+            let problem = first.problem.clone().unwrap_or_default();
+            return Verdict::NotAllowed(format!("{problem}\n      sent: {}", first.request.line()));
         }
         let Some(first) = seen.iter().find(|seen| seen.operation == self.entry().operation) else {
             return match failure {
@@ -258,10 +262,11 @@ impl Walker<'_> {
             }
             return Verdict::Answer(told(error));
         }
-        self.compare(written, &seen, first, given.map(|given| given.rows.len()).unwrap_or_default())
+        self.compare(written, &seen, first, &given.map(|given| given.rows).unwrap_or_default())
     }
 
-    fn compare(&self, written: &Written, seen: &[Seen], first: &Seen, rows: usize) -> Verdict {
+    fn compare(&self, written: &Written, seen: &[Seen], first: &Seen, found: &[Row]) -> Verdict {
+        let rows = found.len();
         let graphql = self.server.service.operations[first.operation.unwrap_or_default()].graphql.is_some();
         if graphql {
             let query = first.said.body.as_ref().and_then(Value::as_str).unwrap_or_default();
@@ -305,12 +310,41 @@ impl Walker<'_> {
                 let why = if unlike.is_empty() { String::new() } else { format!("; unlike the rows' own: {unlike}") };
                 Verdict::Rows(format!("{rows} rows where {expected} were sent{why}"))
             }
-            _ => signed_in(self.config, first).map_or(Verdict::Right, Verdict::NotAllowed),
+            _ => {
+                let read = self.entry().verb == "select" && !written.instead;
+                let mut pairs = first.given.iter().zip(found).filter(|_| read);
+                match pairs.find_map(|(given, found)| self.misread(given, found)) {
+                    Some(problem) => Verdict::Rows(problem),
+                    None => signed_in(self.config, first).map_or(Verdict::Right, Verdict::NotAllowed),
+                }
+            }
         }
     }
 }
 
 impl Walker<'_> {
+    /// The first property of a row that did not come as it was sent.
+    fn misread(&self, given: &Value, found: &Row) -> Option<String> {
+        let Some(given) = given.as_object() else { return None };
+        for (wire, value) in given {
+            let column = self.method.answer.columns.iter().find(|column| column.wire == *wire);
+            let Some(cell) = column.and_then(|column| found.get(&column.name)) else {
+                return Some(format!("no column has the property `{wire}`"));
+            };
+            let nested = cell.as_str().and_then(|text| serde_json::from_str::<Value>(text).ok());
+            let same = cell == value
+                || nested.as_ref() == Some(value)
+                || same_text(value, &plain(cell))
+                || cell.as_f64().is_some_and(|cell| value.as_f64() == Some(cell))
+                || value.as_str().is_some_and(|text| text == plain(cell));
+            if !same {
+                let column = column.map(|column| column.shape.kind.word()).unwrap_or_default();
+                return Some(format!("`{wire}` was {} and came as {} (column: {column})", word(value), word(cell)));
+            }
+        }
+        None
+    }
+
     /// Parameters that have the name of a column of the rows and another type.
     fn unlike(&self, written: &Written) -> String {
         let mut found = Vec::new();
