@@ -22,7 +22,7 @@ struct Odd {
 fn answer(asked: &Asked) -> Reply {
     let path = asked.target.split('?').next().unwrap_or_default();
     let names = ["plain", "a/b", "it's \"x\" ü ?#%", "x..y", "100%"];
-    let rows: Vec<Value> = names.iter().map(|name| json!({"name": name, "uses": 0})).collect();
+    let rows: Vec<Value> = names.iter().map(|name| json!({"name": name, "uses": 0, "region": "eu"})).collect();
     match (asked.method.as_str(), path) {
         ("GET", "/things") => Reply::json(&json!({"items": [
             {"id": "a", "serial": 7, "colour": "red", "size": 1},
@@ -166,6 +166,20 @@ async fn an_optional_parameter_says_how_and_never_which() {
         ("DELETE FROM odd.yard.tags WHERE force = true OR name = 'plain'", "without a condition"),
         ("DELETE FROM odd.yard.tags WHERE force = true AND uses = 0", "do not tell their force"),
         ("DELETE FROM odd.yard.things WHERE thing_id = 'a' RETURNING colour", "leave colour of its rows out"),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn an_optional_parameter_that_rows_have_too_says_which_and_then_how() {
+    let odd = Odd::open().await;
+    let tags = "DELETE FROM odd.yard.tags WHERE";
+    odd.sends(&[
+        (&format!("{tags} name = 'plain' AND region = 'eu'"), &["GET /tags", "DELETE /tags/plain?region=eu"]),
+        (&format!("{tags} name = 'plain' AND ('eu' = region)"), &["GET /tags", "DELETE /tags/plain?region=eu"]),
+        (&format!("{tags} name = 'plain' AND region = 'us'"), &["GET /tags"]),
+        (&format!("{tags} name = 'plain' AND region LIKE 'e%'"), &["GET /tags", "DELETE /tags/plain"]),
+        (&format!("{tags} name = 'plain' AND (region = 'eu' OR uses = 7)"), &["GET /tags", "DELETE /tags/plain"]),
     ])
     .await;
 }

@@ -66,7 +66,8 @@ impl Session {
         let returning = Returning::of(&resource, &method, changes.returning.clone());
         self.check_returning(run, &returning).await?;
         let old = if changes.verb == Verb::Delete { returning.not_answered(&resource, &method) } else { Vec::new() };
-        let parameters = target.parameters(&method, &mentioned);
+        let fixed = changes.selection.iter().flat_map(|s| target.fixed(s)).collect::<Vec<_>>();
+        let parameters = target.parameters(&method, &mentioned, &fixed);
         let mut items: Vec<Expr> = parameters.iter().map(|name| target.column(name)).collect();
         items.extend(news.iter().filter_map(|new| match new {
             New::Value(_, expr) => Some(expr.as_ref().clone()),

@@ -12,8 +12,8 @@ use datafusion::catalog::{
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::logical_expr::LogicalPlan;
 use sqlparser::ast::{
-    Expr, Ident, ObjectName, Query, SelectItem, SetExpr, TableAlias, TableFactor, TableWithJoins, Visit, VisitMut,
-    Visitor, VisitorMut,
+    BinaryOperator, Expr, Ident, ObjectName, Query, SelectItem, SetExpr, TableAlias, TableFactor, TableWithJoins,
+    Visit, VisitMut, Visitor, VisitorMut,
 };
 
 use super::guard;
@@ -116,16 +116,32 @@ impl Target {
         mentions.found
     }
 
+    /// Columns of the target that a condition fixes to one value: those of `name = literal`, all joined by AND.
+    pub(super) fn fixed(&self, selection: &Expr) -> Vec<String> {
+        match selection {
+            Expr::Nested(inner) => self.fixed(inner),
+            Expr::BinaryOp { left, op: BinaryOperator::And, right } => {
+                self.fixed(left).into_iter().chain(self.fixed(right)).collect()
+            }
+            Expr::BinaryOp { left, op: BinaryOperator::Eq, right } => match (left.as_ref(), right.as_ref()) {
+                (column, Expr::Value(_)) | (Expr::Value(_), column) => self.named(column).into_iter().collect(),
+                _ => Vec::new(),
+            },
+            _ => Vec::new(),
+        }
+    }
+
     /// The parameters that the query brings: all that the method cannot do without and that rows or conditions can tell,
-    /// and the optional ones that the statement names.
-    pub(super) fn parameters(&self, method: &Method, mentioned: &[String]) -> Vec<String> {
+    /// and the optional ones that the statement names. One that rows have too is brought where a condition fixes it: to
+    /// filter by a region and then to delete in the API's own default region would be another write.
+    pub(super) fn parameters(&self, method: &Method, mentioned: &[String], fixed: &[String]) -> Vec<String> {
         let is_row_column = |name: &str| self.resource.column(name).is_some_and(|c| !c.paths.is_empty());
         let wanted = method.parameters.iter().filter(|p| {
             let named = mentioned.contains(&p.name);
             if p.required {
                 named || self.resource.column(&p.name).is_some() || p.variable.is_none()
             } else {
-                named && !is_row_column(&p.name)
+                named && (!is_row_column(&p.name) || fixed.contains(&p.name))
             }
         });
         wanted.filter(|p| p.constant.is_none() || mentioned.contains(&p.name)).map(|p| p.name.clone()).collect()

@@ -1,0 +1,358 @@
+//! Whether a document allows a request: the operation by method and path, every parameter by its schema and style, the
+//! body by its media type and schema, the credentials by the provider's config.
+
+use percent_encoding::percent_decode_str;
+use serde_json::{Map, Value, json};
+
+use super::document::{Entry, Operation, Parameter, Service, resolve};
+use super::sample::{flat, kind};
+use super::schema::Judge;
+
+/// A request as it came.
+#[derive(Clone, Debug)]
+pub struct Request {
+    pub verb: String,
+    /// Still percent-encoded.
+    pub path: String,
+    pub query: String,
+    /// Names in lower case.
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+impl Request {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let name = name.to_lowercase();
+        self.headers.iter().find(|(found, _)| *found == name).map(|(_, value)| value.as_str())
+    }
+
+    pub fn line(&self) -> String {
+        let query = if self.query.is_empty() { String::new() } else { format!("?{}", self.query) };
+        let body: String = String::from_utf8_lossy(&self.body).chars().take(400).collect();
+        format!("{} {}{query} {body}", self.verb, self.path).trim_end().to_owned()
+    }
+}
+
+/// What a request says, decoded as its operation declares it.
+#[derive(Default, Debug, Clone)]
+pub struct Said {
+    /// Place, name and text of each parameter.
+    pub parameters: Vec<(String, String, String)>,
+    pub body: Option<Value>,
+}
+
+/// The query parameter that the made-up server's own next links carry.
+pub const NEXT: &str = "made-up-next";
+
+/// The operations that a request's method and path may mean, each with the values in the path.
+pub fn meant(service: &Service, request: &Request) -> Vec<(usize, Vec<(String, String)>)> {
+    let path = loosely_decoded(request.path.trim_start_matches('/'));
+    let mut found = Vec::new();
+    for (at, operation) in service.operations.iter().enumerate() {
+        if let Some(graph) = &operation.graphql {
+            let verb = graph.get("httpVerb").and_then(Value::as_str).unwrap_or("POST");
+            if verb.eq_ignore_ascii_case(&request.verb) && operation.server == path {
+                found.push((at, Vec::new()));
+            }
+            continue;
+        }
+        if operation.verb != request.verb {
+            continue;
+        }
+        let template = loosely_decoded(&format!("{}{}", operation.server, operation.path));
+        if let Some(captures) = captures(&template, &path) {
+            found.push((at, captures));
+        }
+    }
+    // The more literal template is meant.
+    found.sort_by_key(|(at, captures)| (captures.len(), *at));
+    found
+}
+
+/// Stand for a slash and a question mark that were sent encoded.
+const MARKS: [(&str, char, char); 2] = [("%2F", '\u{e000}', '/'), ("%3F", '\u{e001}', '?')];
+
+/// Percent-decoded, but for what would then be read as structure.
+fn loosely_decoded(text: &str) -> String {
+    let marked = MARKS.iter().fold(text.to_owned(), |text, (code, mark, _)| {
+        text.replace(code, &mark.to_string()).replace(&code.to_lowercase(), &mark.to_string())
+    });
+    percent_decode_str(&marked).decode_utf8_lossy().into_owned()
+}
+
+fn unmarked(text: &str) -> String {
+    MARKS.iter().fold(text.to_owned(), |text, (_, mark, c)| text.replace(*mark, &c.to_string()))
+}
+
+fn captures(template: &str, path: &str) -> Option<Vec<(String, String)>> {
+    let Some((literal, rest)) = template.split_once('{') else {
+        return (template == path).then(Vec::new);
+    };
+    let (name, behind) = rest.split_once('}')?;
+    let path = path.strip_prefix(literal)?;
+    let most = path.find('/').unwrap_or(path.len());
+    for end in (1..=most).rev() {
+        if !path.is_char_boundary(end) {
+            continue;
+        }
+        if let Some(mut others) = captures(behind, &path[end..]) {
+            others.insert(0, (name.to_owned(), unmarked(&path[..end])));
+            return Some(others);
+        }
+    }
+    None
+}
+
+/// What the request says, and the first reason why the operation does not allow it.
+pub fn judge(
+    (service, operation): (&Service, &Operation),
+    captures: &[(String, String)],
+    request: &Request,
+    entry: Option<&Entry>,
+) -> (Said, Option<String>) {
+    let under = |p: &Parameter| p.name.starts_with("__");
+    if entry.is_some_and(drops_underscored) && operation.parameters.iter().any(under) {
+        let parameters = operation.parameters.iter().filter(|p| !under(p)).cloned().collect();
+        let operation = Operation { parameters, ..operation.clone() };
+        return judge((service, &operation), captures, request, None);
+    }
+    let mut said = Said::default();
+    if operation.graphql.is_some() {
+        let problem = query(request, &mut said).err();
+        return (said, problem);
+    }
+    let problem = parameters((service, operation), captures, request, &mut said)
+        .and_then(|()| body((service, operation), request, entry, &mut said))
+        .err();
+    (said, problem)
+}
+
+/// Whether parameters such as `__kind` choose the method and are not sent.
+pub fn drops_underscored(entry: &Entry) -> bool {
+    entry.config.request_translate.as_deref() == Some("drop_double_underscore_params")
+}
+
+/// A GraphQL query is a text in a JSON body; what stands in it is the template's business.
+fn query(request: &Request, said: &mut Said) -> Result<(), String> {
+    let body: Value = serde_json::from_slice(&request.body).map_err(|e| format!("the query is no JSON: {e}"))?;
+    let text = body.get("query").and_then(Value::as_str).ok_or("the body of a GraphQL request has no `query`")?;
+    if text.contains("{{") || text.contains("<no value>") {
+        return Err("the query still has a template in it".to_owned());
+    }
+    said.body = Some(text.into());
+    Ok(())
+}
+
+fn parameters(
+    (service, operation): (&Service, &Operation),
+    captures: &[(String, String)],
+    request: &Request,
+    said: &mut Said,
+) -> Result<(), String> {
+    let query: Vec<(String, String)> = url::form_urlencoded::parse(request.query.as_bytes())
+        .into_owned()
+        .filter(|(name, _)| name != NEXT && service.key_in_query.as_ref() != Some(name))
+        .collect();
+    let mut known: Vec<&(String, String)> = operation.literal_query.iter().collect();
+    for literal in &operation.literal_query {
+        if !query.contains(literal) {
+            return Err(format!("the query lacks `{}={}` of the path", literal.0, literal.1));
+        }
+    }
+    for parameter in &operation.parameters {
+        let value = match parameter.place.as_str() {
+            "path" | "server" => {
+                let found = captures.iter().find(|(name, _)| *name == parameter.name);
+                found.map(|(_, text)| (text.clone(), one_text(&service.root, parameter, text)))
+            }
+            "header" => {
+                request.header(&parameter.name).map(|text| (text.to_owned(), one_text(&service.root, parameter, text)))
+            }
+            "query" => {
+                let parts = of_query(&query, parameter);
+                known.extend(&parts);
+                in_query(&service.root, parameter, &parts)
+            }
+            _ => continue,
+        };
+        let place = &parameter.place;
+        let ignored = ["accept", "content-type", "authorization"].contains(&parameter.name.to_lowercase().as_str());
+        match value {
+            None if parameter.required && !(place == "header" && ignored) && !parameter.allow_empty => {
+                return Err(format!("the {place} parameter `{}` is missing", parameter.name));
+            }
+            None => {}
+            Some((text, readings)) => {
+                if !(place == "header" && ignored) {
+                    let judge = Judge::new(&service.root, &parameter.schema, true)?;
+                    if !readings.iter().any(|value| judge.allows(value)) {
+                        let why = readings.last().and_then(|value| judge.why_not(value)).unwrap_or_default();
+                        return Err(format!("the {place} parameter `{}`: {why}", parameter.name));
+                    }
+                }
+                said.parameters.push((place.clone(), parameter.name.clone(), text));
+            }
+        }
+    }
+    match query.iter().find(|pair| !known.contains(pair)) {
+        Some((name, _)) => Err(format!("the query parameter `{name}` is not declared")),
+        None => Ok(()),
+    }
+}
+
+/// The pairs of a query that belong to a parameter.
+fn of_query<'a>(query: &'a [(String, String)], parameter: &Parameter) -> Vec<&'a (String, String)> {
+    let name = &parameter.name;
+    let deep = parameter.style == "deepObject";
+    query
+        .iter()
+        .filter(|(found, _)| {
+            found == name || (deep && found.starts_with(&format!("{name}["))) || *found == format!("{name}[]")
+        })
+        .collect()
+}
+
+fn in_query(root: &Value, parameter: &Parameter, parts: &[&(String, String)]) -> Option<(String, Vec<Value>)> {
+    let (first, rest) = parts.split_first()?;
+    let flat = flat(root, &parameter.schema, 0, 0);
+    if parameter.style == "deepObject" && first.0.contains('[') {
+        let mut made = Map::new();
+        for (name, text) in parts.iter().map(|part| (&part.0, &part.1)) {
+            let key = name.split_once('[').map_or("", |(_, rest)| rest.trim_end_matches(']'));
+            let schema = flat.get("properties").and_then(|all| all.get(key)).unwrap_or(&Value::Null);
+            made.insert(key.to_owned(), readings(root, schema, text).remove(0));
+        }
+        return Some((Value::Object(made.clone()).to_string(), vec![Value::Object(made)]));
+    }
+    if kind(&flat) == "array" && parameter.explode && !parameter.json {
+        let items = flat.get("items").unwrap_or(&Value::Null);
+        let texts: Vec<&str> = parts.iter().map(|part| part.1.as_str()).collect();
+        let list = texts.iter().map(|text| readings(root, items, text).remove(0)).collect();
+        return Some((texts.join(","), vec![list]));
+    }
+    if !rest.is_empty() {
+        let told = format!("`{}` is there {} times", parameter.name, parts.len());
+        return Some((told.clone(), vec![json!([told])]));
+    }
+    Some((first.1.clone(), one_text(root, parameter, &first.1)))
+}
+
+/// What one text may be read as, by the schema of its parameter.
+fn one_text(root: &Value, parameter: &Parameter, text: &str) -> Vec<Value> {
+    if parameter.json {
+        return serde_json::from_str(text).into_iter().collect();
+    }
+    let flat = flat(root, &parameter.schema, 0, 0);
+    if kind(&flat) == "array" {
+        let separator = match parameter.style.as_str() {
+            "spaceDelimited" => ' ',
+            "pipeDelimited" => '|',
+            _ => ',',
+        };
+        let items = flat.get("items").unwrap_or(&Value::Null);
+        return vec![text.split(separator).map(|part| readings(root, items, part).remove(0)).collect()];
+    }
+    readings(root, &parameter.schema, text)
+}
+
+/// What a text may be read as: the value that its schema allows first.
+fn readings(root: &Value, schema: &Value, text: &str) -> Vec<Value> {
+    let mut all: Vec<Value> = vec![text.into()];
+    all.extend(serde_json::from_str::<Value>(text));
+    if let Ok(judge) = Judge::new(root, schema, true) {
+        all.sort_by_key(|value| !judge.allows(value));
+    }
+    all
+}
+
+/// The media type and schema that a method's body has.
+pub fn body_schema<'a>(
+    service: &'a Service,
+    operation: &'a Operation,
+    entry: Option<&Entry>,
+) -> Option<(String, &'a Value)> {
+    let body = resolve(&service.root, operation.node.get("requestBody")?);
+    let content = body.get("content")?.as_object()?;
+    let wanted = entry.and_then(|e| e.node.pointer("/request/mediaType")).and_then(Value::as_str);
+    let media = wanted.and_then(|wanted| content.get_key_value(wanted));
+    let media = media.or_else(|| content.get_key_value("application/json")).or_else(|| content.iter().next());
+    let (name, media) = media?;
+    let none = &Value::Null;
+    Some((wanted.unwrap_or(name).to_owned(), media.get("schema").unwrap_or(none)))
+}
+
+fn body(
+    (service, operation): (&Service, &Operation),
+    request: &Request,
+    entry: Option<&Entry>,
+    said: &mut Said,
+) -> Result<(), String> {
+    let posted = entry.is_some_and(|e| e.config.request_translate.as_deref() == Some("get_query_to_post_form_utf_8"));
+    let Some((wanted, schema)) = body_schema(service, operation, entry) else {
+        let extra = entry.is_some_and(|e| {
+            ["base", "default", "transform"].iter().any(|key| e.node.pointer(&format!("/request/{key}")).is_some())
+        });
+        return if request.body.is_empty() || extra || posted {
+            Ok(())
+        } else {
+            Err("a body came, and none is declared".to_owned())
+        };
+    };
+    if request.body.is_empty() {
+        let declared = resolve(&service.root, &operation.node["requestBody"]);
+        let required = declared.get("required") == Some(&Value::Bool(true));
+        return if required { Err("the body is missing".to_owned()) } else { Ok(()) };
+    }
+    let kind = request.header("content-type").unwrap_or_default();
+    let bare = kind.split(';').next().unwrap_or_default().trim();
+    let declared = resolve(&service.root, &operation.node["requestBody"]).get("content").and_then(Value::as_object);
+    let known = declared.is_some_and(|all| all.contains_key(bare));
+    if !known && bare != wanted.split(';').next().unwrap_or_default().trim() {
+        return Err(format!("the body is `{bare}` where `{wanted}` is declared"));
+    }
+    let value = decoded(&service.root, (kind, bare), schema, &request.body)?;
+    let Some(value) = value else { return Ok(()) };
+    let judge = Judge::new(&service.root, schema, true)?;
+    said.body = Some(value.clone());
+    match judge.why_not(&value) {
+        Some(why) => Err(format!("the body: {why}")),
+        None => Ok(()),
+    }
+}
+
+/// The body as the value that its schema speaks of; `None` where the judge cannot read it.
+fn decoded(root: &Value, (kind, bare): (&str, &str), schema: &Value, body: &[u8]) -> Result<Option<Value>, String> {
+    if bare.ends_with("json") {
+        return serde_json::from_slice(body).map(Some).map_err(|e| format!("the body is no JSON: {e}"));
+    }
+    let pairs: Vec<(String, String)> = match bare {
+        "application/x-www-form-urlencoded" => url::form_urlencoded::parse(body).into_owned().collect(),
+        "multipart/form-data" => parts(kind, body)?,
+        _ if bare.starts_with("text/") || bare == "application/octet-stream" => {
+            return Ok(Some(String::from_utf8_lossy(body).into_owned().into()));
+        }
+        _ => return Ok(None),
+    };
+    let flat = flat(root, schema, 0, 0);
+    let mut made = Map::new();
+    for (name, text) in pairs {
+        let property = flat.get("properties").and_then(|all| all.get(&name)).unwrap_or(&Value::Null);
+        made.insert(name, readings(root, property, &text).remove(0));
+    }
+    Ok(Some(Value::Object(made)))
+}
+
+/// Names and texts of a multipart body.
+fn parts(kind: &str, body: &[u8]) -> Result<Vec<(String, String)>, String> {
+    let boundary = kind.split("boundary=").nth(1).ok_or("a multipart body without a boundary")?;
+    let boundary = format!("--{}", boundary.trim_matches('"'));
+    let text = String::from_utf8_lossy(body);
+    let mut found = Vec::new();
+    for part in text.split(&boundary).skip(1) {
+        let Some((head, value)) = part.split_once("\r\n\r\n") else { continue };
+        let name = head.split("name=\"").nth(1).and_then(|rest| rest.split('"').next());
+        let name = name.ok_or("a part of a multipart body without a name")?;
+        found.push((name.to_owned(), value.trim_end_matches("\r\n").to_owned()));
+    }
+    Ok(found)
+}
