@@ -8,7 +8,6 @@ use std::fmt;
 use bytes::Bytes;
 use serde_json::Value;
 
-use super::body::is_json;
 use super::content::{content, misshapen};
 use super::exchange::Exchange;
 use super::retry::reads;

@@ -30,11 +30,11 @@ pub fn service(document: &Document, inherited: &Inherited, provider: &str, name:
             .hint("docs/registry.md shows a smallest document")
     })?;
     let mut service = Loaded { resources: Vec::new(), problems: Vec::new() };
+    let first_wins = !has_weir_keys(&document.root);
     for (key, value) in resources {
-        let config = Config::of_service(document, inherited);
+        let config = Config::of_service(document, inherited).below(value);
         let names = (provider, name, key.as_str());
-        let mut reader =
-            ResourceReader { document, config: config.below(value), names, problems: &mut service.problems };
+        let mut reader = ResourceReader { document, config, first_wins, names, problems: &mut service.problems };
         match reader.read(value) {
             Ok(resource) => service.resources.push(Arc::new(resource)),
             Err(error) => {
@@ -49,6 +49,7 @@ pub fn service(document: &Document, inherited: &Inherited, provider: &str, name:
 struct ResourceReader<'a> {
     document: &'a Document,
     config: Config<'a>,
+    first_wins: bool,
     /// Provider, service, and the resource's key.
     names: (&'a str, &'a str, &'a str),
     problems: &'a mut Vec<String>,
@@ -77,7 +78,7 @@ impl ResourceReader<'_> {
             columns: Vec::new(),
             key: keys.key,
             hydrate: keys.hydrate,
-            first_wins: !has_weir_keys(value),
+            first_wins: self.first_wins,
         };
         resource.columns = table_columns(&resource);
         for (name, derived) in &keys.columns {
@@ -143,10 +144,13 @@ impl ResourceReader<'_> {
     }
 }
 
-/// Whether a resource says anything in our own words: then it says which of its methods is meant, too.
-fn has_weir_keys(resource: &Value) -> bool {
-    let methods = resource.get("methods").and_then(Value::as_object).into_iter().flatten();
-    resource.get("x-weir").is_some() || methods.into_iter().any(|(_, method)| method.get("x-weir").is_some())
+/// Whether a document says anything in our own words: then it says which of its methods is meant, too.
+fn has_weir_keys(value: &Value) -> bool {
+    match value {
+        Value::Object(map) => map.contains_key("x-weir") || map.values().any(has_weir_keys),
+        Value::Array(items) => items.iter().any(has_weir_keys),
+        _ => false,
+    }
 }
 
 /// The columns of a table: the rows' own (of every SELECT method, or of every method where there is none), then the

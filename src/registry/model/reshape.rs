@@ -1,10 +1,12 @@
 //! What makes JSON rows of an answer that does not have them where a path of keys leads. Plain data: templates are kept as
 //! their text.
 
+use serde::{Deserialize, Serialize};
+
 use super::value::Kind;
 
 /// A step from an answer's body to the JSON that its rows are read from.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Reshape {
     /// A template of the document makes the JSON.
     Template {
@@ -38,7 +40,7 @@ pub enum Reshape {
 }
 
 /// What a template is run over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TemplateInput {
     /// The body's JSON; of several values one behind the other, each.
     Json,
