@@ -61,7 +61,7 @@ pub fn read(document: &Document, method: &Value, operation: &Value, keys: &Metho
     answer.reshape = transform.into_iter().map(|t| t.step(text("objectKey"), &answer.columns)).collect();
     answer.reshape.append(&mut found.steps);
     answer.rows = found.paths;
-    answer.may_lack_rows = keys.rows.is_empty() && text("objectKey").is_some();
+    answer.may_lack_rows = method.get("x-weir").is_none() && text("objectKey").is_some();
     if let Some(schema) = schema
         && answer.rows.iter().all(|path| !path.0.is_empty())
     {

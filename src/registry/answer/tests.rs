@@ -1,6 +1,5 @@
 //! `response` of a method, with a body: what is read of the document, and what becomes of the body.
 
-
 use crate::registry::document::Document;
 use crate::registry::weir_keys::MethodKeys;
 use crate::registry::{Answer, Kind, Reshape};

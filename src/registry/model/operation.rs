@@ -253,7 +253,8 @@ pub struct Answer {
     pub reshape: Vec<Reshape>,
     /// Where the rows are: the first path that is there. Array: rows; object: one row; null: none.
     pub rows: Vec<JsonPath>,
-    /// An answer in which nothing stands there has no rows: StackQL's `objectKey` means that.
+    /// An answer in which nothing stands there has no rows: StackQL's `objectKey` means that, where no `x-weir` stands
+    /// beside it.
     pub may_lack_rows: bool,
     /// The document says that they are several.
     pub many: bool,
