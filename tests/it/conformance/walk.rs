@@ -327,8 +327,7 @@ impl Walker<'_> {
 impl Walker<'_> {
     /// The first property of a row that did not come as it was sent.
     fn misread(&self, given: &Value, found: &Row) -> Option<String> {
-        let Some(given) = given.as_object() else { return None };
-        for (wire, value) in given {
+        for (wire, value) in given.as_object()? {
             let column = self.method.answer.columns.iter().find(|column| column.wire == *wire);
             let Some(cell) = column.and_then(|column| found.get(&column.name)) else {
                 return Some(format!("no column has the property `{wire}`"));
