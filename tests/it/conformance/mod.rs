@@ -5,6 +5,7 @@
 //! well. `WEIR_BLESS=1` writes those files anew: read the difference before it is committed.
 
 mod answer;
+mod compare;
 mod document;
 mod judged;
 mod lists;

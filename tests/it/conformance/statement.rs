@@ -132,8 +132,6 @@ impl Writer<'_> {
                 Location::Path => "path",
                 Location::Query => "query",
                 Location::Header => "header",
-                #[allow(unreachable_patterns, reason = "places may come")]
-                _ => continue,
             };
             let declared = self.operation.parameters.iter().find(|p| p.name == parameter.wire && p.place == place);
             let Some(declared) = declared else {

@@ -119,7 +119,8 @@ fn general(reason: &str, outcome: &Outcome) -> String {
         if !short.is_empty() {
             short.push(' ');
         }
-        short.push_str(if word.starts_with('{') || word.starts_with('[') { "_" } else { word });
+        // JSON, and paths of requests and of files.
+        short.push_str(if word.starts_with(['{', '[', '/']) { "_" } else { word });
     }
     while short.contains("00") {
         short = short.replace("00", "0");
