@@ -89,7 +89,7 @@ fn text(bytes: Vec<u8>) -> Result<String, &'static str> {
         return Err("it is longer than 64 KiB");
     }
     let text = String::from_utf8(bytes).map_err(|_| "it is not UTF-8")?;
-    let text = text.strip_suffix('\n').map(|t| t.strip_suffix('\r').unwrap_or(t)).unwrap_or(&text);
+    let text = text.strip_suffix('\n').map_or(text.as_str(), |t| t.strip_suffix('\r').unwrap_or(t));
     if text.trim().is_empty() { Err("it is empty") } else { Ok(text.to_owned()) }
 }
 

@@ -174,7 +174,7 @@ pub struct Common {
     #[arg(long, value_name = "DIR", global = true)]
     pub registry: Vec<PathBuf>,
     /// How to sign in, by provider, as a JSON object ('{"provider": {"type": "bearer", "credentialsenvvar": "NAME"}}')
-    /// or @FILE; in place of what the documents say. WEIR_AUTH is the same
+    /// or @FILE; in place of what the documents say. `WEIR_AUTH` is the same
     #[arg(long, value_name = "JSON", global = true)]
     pub auth: Option<String>,
     /// Say after each statement what it cost

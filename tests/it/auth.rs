@@ -131,7 +131,7 @@ impl Gate {
             "RESET dry_run",
         ] {
             match run_in(&self.session, sql).await {
-                Ok(given) => seen.push_str(&format!("\n{sql}: {:?} {:?} {:?}", given.rows, given.lines, given.message)),
+                Ok(given) => seen += &format!("\n{sql}: {:?} {:?} {:?}", given.rows, given.lines, given.message),
                 Err(error) => panic!("{sql}: {}", told(&error)),
             }
         }
@@ -139,12 +139,15 @@ impl Gate {
     }
 }
 
+/// Names and values.
+type Pairs = &'static [(&'static str, &'static str)];
+
 #[tokio::test]
 async fn each_type_puts_its_credential_where_the_documents_say() {
     // `canary-me:canary-word` in Base64
     let pair = "Y2FuYXJ5LW1lOmNhbmFyeS13b3Jk";
     let basic = format!("Basic {pair}");
-    let table: &[(&str, &[(&str, &str)], &[(&str, &str)])] = &[
+    let table: &[(&str, Pairs, Pairs)] = &[
         ("{type: bearer, credentialsenvvar: KEY}", &[("KEY", "canary-1")], &[("authorization", "Bearer canary-1")]),
         (
             "{type: bearer, credentialsenvvar: KEY}",
@@ -418,11 +421,12 @@ async fn a_signature_of_aws_is_for_the_documents_host_and_each_attempt_has_its_o
 /// The signature of a request as AWS would find it, from what arrived.
 fn signature(asked: &Asked, secret: &str, sign: &str) -> String {
     use ring::{digest, hmac};
-    let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
+    let hex = |bytes: &[u8]| bytes.iter().fold(String::new(), |text, b| text + &format!("{b:02x}"));
     let hash = |text: &str| hex(digest::digest(&digest::SHA256, text.as_bytes()).as_ref());
     let between = |from: &str| sign.split_once(from).unwrap().1.split(',').next().unwrap();
     let names = between("SignedHeaders=");
-    let headers: String = names.split(';').map(|n| format!("{n}:{}\n", asked.header(n).unwrap())).collect();
+    let headers: String =
+        names.split(';').fold(String::new(), |text, n| text + n + ":" + asked.header(n).unwrap() + "\n");
     let request = format!("{}\n{}\n\n{headers}\n{names}\n{}", asked.method, asked.target, hash(&asked.body));
     let (_, scope) = between("Credential=").split_once('/').unwrap();
     let text = format!("AWS4-HMAC-SHA256\n{}\n{scope}\n{}", asked.header("x-amz-date").unwrap(), hash(&request));

@@ -1,5 +1,5 @@
 //! Answers that a document reshapes before rows are looked for: templates over JSON, text and XML, XML by schema and by
-//! XPath, maps, paths with wildcards, text. Held by the rows that come out, and by what the server was asked.
+//! `XPath`, maps, paths with wildcards, text. Held by the rows that come out, and by what the server was asked.
 
 use serde_json::{Value, json};
 use tempfile::TempDir;

@@ -62,7 +62,6 @@ fn methods(service: &Service) -> usize {
 }
 
 #[test]
-#[expect(clippy::print_stderr, reason = "the table is what one looks for after a change of the loader")]
 fn every_document_is_read_and_counted() {
     let Some(root) = registry() else { return };
     let folder = tempfile::tempdir().unwrap();

@@ -41,7 +41,7 @@ pub struct TokenSource {
 #[derive(Debug)]
 enum Grant {
     Client { id: String, secret: Secret, values: Vec<(String, String)>, style: ClientStyle },
-    Account { key: AccountKey, subject: Option<String>, secret: Secret },
+    Account { key: Box<AccountKey>, subject: Option<String>, secret: Secret },
 }
 
 /// A request for a token.
@@ -94,7 +94,7 @@ impl TokenSource {
         let key = AccountKey::read(&text, &label)?;
         redactor.learn(&text);
         let url = place(&key.token_url)?;
-        let grant = Grant::Account { key, subject: account.subject.clone(), secret: Secret::new(text) };
+        let grant = Grant::Account { key: Box::new(key), subject: account.subject.clone(), secret: Secret::new(text) };
         Ok(TokenSource { url, grant, scopes: account.scopes.clone(), check: format!("Check {label}.") })
     }
 
@@ -188,7 +188,7 @@ impl TokenSource {
                 .filter(|w| !w.is_empty())
                 .copied()
                 .collect::<Vec<_>>();
-            let error = refused(&format!("it answered {} {}", answer.status, words.join(": ")).trim_end().to_owned());
+            let error = refused(format!("it answered {} {}", answer.status, words.join(": ")).trim_end());
             let busy = answer.status == 429 || answer.status >= 500;
             return Err(if busy { error.with_kind(Kind::Network) } else { error });
         }

@@ -132,6 +132,8 @@ impl Writer<'_> {
                 Location::Path => "path",
                 Location::Query => "query",
                 Location::Header => "header",
+                // It only tells which method is meant.
+                Location::Nowhere => continue,
             };
             let declared = self.operation.parameters.iter().find(|p| p.name == parameter.wire && p.place == place);
             let Some(declared) = declared else {

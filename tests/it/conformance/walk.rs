@@ -153,7 +153,7 @@ async fn service_walk(provider: &str, server: &Server, session: &Session, config
             sql: String::new(),
         };
         let found = loaded.as_ref().map_err(ToString::to_string).and_then(|loaded| {
-            let resource = loaded.resources.iter().find(|r| r.name == entry.resource);
+            let resource = session.registry().resource(provider, &service.name, &entry.resource).ok();
             let method = resource.and_then(|r| Some((r.clone(), r.method(&entry.name)?.clone())));
             method.ok_or_else(|| {
                 let place = format!("x-stackQL-resources.{}", entry.resource);
