@@ -140,14 +140,14 @@ impl Gate {
 }
 
 /// Names and values.
-type Pairs = &'static [(&'static str, &'static str)];
+type Pairs<'a> = &'a [(&'a str, &'a str)];
 
 #[tokio::test]
 async fn each_type_puts_its_credential_where_the_documents_say() {
     // `canary-me:canary-word` in Base64
     let pair = "Y2FuYXJ5LW1lOmNhbmFyeS13b3Jk";
     let basic = format!("Basic {pair}");
-    let table: &[(&str, Pairs, Pairs)] = &[
+    let table: &[(&str, Pairs<'_>, Pairs<'_>)] = &[
         ("{type: bearer, credentialsenvvar: KEY}", &[("KEY", "canary-1")], &[("authorization", "Bearer canary-1")]),
         (
             "{type: bearer, credentialsenvvar: KEY}",
