@@ -5,6 +5,7 @@ mod answer;
 mod copied;
 mod engine;
 mod explain;
+mod export;
 mod extend;
 mod last;
 mod memory;

@@ -109,9 +109,21 @@ pub(super) async fn open(
 }
 
 /// Notices go to standard error at once.
-pub(super) fn notes() -> Notices {
-    Notices::new(|text| {
-        let _ = writeln!(std::io::stderr(), "note: {text}");
+pub(super) fn notes(quiet: bool) -> Notices {
+    Notices::new(move |text| {
+        if !quiet {
+            let _ = writeln!(std::io::stderr(), "note: {text}");
+        }
+    })
+}
+
+/// Notices go above the live line.
+fn told(live: &Live, quiet: bool) -> Notices {
+    let live = live.clone();
+    Notices::new(move |text| {
+        if !quiet {
+            live.say(&format!("note: {text}"));
+        }
     })
 }
 
@@ -137,10 +149,9 @@ async fn serve(port: u16) -> Result<()> {
     }
 }
 
-pub(super) fn runner<'a>(session: &'a Session, common: &Common, width: Option<usize>) -> Runner<'a> {
-    let print = Options { width, ..Options::new(common.output) };
-    let report = Report::new(session.redactor().clone());
-    Runner { session, print, report, timing: common.timing, verbose: common.verbose, live: None }
+pub(super) fn runner<'a>(session: &'a Session, common: &Common, print: Options) -> Runner<'a> {
+    let report = Report::new(session.redactor().clone()).quiet(common.quiet);
+    Runner { session, print, report, timing: common.timing, verbose: common.verbose, live: None, results: 0.into() }
 }
 
 /// A text and its name.
@@ -149,19 +160,18 @@ type Named = (Option<String>, String);
 /// Leaves the text that failed in `failing`, unless it holds a secret.
 async fn run_exec(exec: &Exec, common: &Common, around: &Surroundings, failing: &mut Option<Named>) -> Result<()> {
     let texts = texts(exec)?;
+    let print = common.print(around)?;
+    one_result(&print, &texts)?;
     let live = Live::default();
-    let told = live.clone();
-    let notices = Notices::new(move |text| told.say(&format!("note: {text}")));
-    let (session, _sandbox) = open(common, around, (notices, None)).await?;
-    let mut runner = runner(&session, common, around.width);
-    runner.live = around.stderr_width.map(|_| live);
+    let (session, _sandbox) = open(common, around, (told(&live, common.quiet), None)).await?;
+    let mut runner = runner(&session, common, print);
+    runner.live = around.stderr_width.filter(|_| !common.quiet).map(|_| live);
     if common.sandbox {
         runner.report.note(SIMULATED);
     }
     let result = match &common.file {
         None => Box::pin(run_all(&runner, &texts, &mut std::io::stdout(), failing)).await,
         Some(path) => {
-            runner.print.width = None;
             let mut target = Target::create(path)?;
             match Box::pin(run_all(&runner, &texts, &mut target, failing)).await {
                 Ok(()) => target.commit(),
@@ -185,6 +195,22 @@ async fn run_all(runner: &Runner<'_>, texts: &[Named], to: &mut dyn Write, faili
         }
     }
     Ok(())
+}
+
+/// Refuses a second result where a file holds one, before anything is run. What is no statement is refused later.
+fn one_result(print: &Options, texts: &[Named]) -> Result<()> {
+    let statements = texts.iter().filter_map(|(_, text)| crate::sql::split(text).ok()).flatten();
+    let statements = statements.filter_map(|piece| crate::sql::parse(&piece.text).ok());
+    let results = statements.filter(crate::sql::Statement::may_have_rows).count();
+    if results < 2 || !print.format.holds_one() {
+        return Ok(());
+    }
+    let name = print.format.name();
+    Err(Error::new(
+        Kind::Usage,
+        format!("{name} holds one result, and {results} statements may have one; nothing was run"),
+    )
+    .hint("COPY (SELECT ..) TO 'file' writes each to a file of its own"))
 }
 
 /// The statements to run, with the name of the file they are from.
@@ -215,9 +241,16 @@ pub(super) fn read(path: &Path) -> Result<String> {
 }
 
 fn run_shell(runtime: &tokio::runtime::Runtime, common: &Common, around: &Surroundings, shell: &Shell) -> Result<()> {
+    if common.file.is_some() {
+        return Err(Error::new(Kind::Usage, "-f is for exec").hint("weir exec -f FILE \"...\""));
+    }
+    let print = common.print(around)?;
+    if print.format.is_binary() {
+        return Err(Error::new(Kind::Usage, format!("{} is for exec", print.format.name()))
+            .hint("weir exec -f FILE \"...\", or COPY (SELECT ..) TO 'file' in the shell"));
+    }
     let live = Live::default();
-    let told = live.clone();
-    let notices = Notices::new(move |text| told.say(&format!("note: {text}")));
+    let notices = told(&live, common.quiet);
     let before = live.clone();
     let confirm = move |proposal: &Proposal| {
         before.end();
@@ -225,14 +258,11 @@ fn run_shell(runtime: &tokio::runtime::Runtime, common: &Common, around: &Surrou
     };
     let confirm: Option<Confirm> = around.stdin_is_terminal.then(|| Arc::new(confirm) as Confirm);
     let (session, _sandbox) = runtime.block_on(open(common, around, (notices, confirm)))?;
-    let mut runner = runner(&session, common, around.width);
-    runner.timing = true;
+    let mut runner = runner(&session, common, print);
+    runner.timing = !common.quiet;
     runner.report = runner.report.looking(look(around).filter(|_| around.stdin_is_terminal));
-    if common.file.is_some() {
-        return Err(Error::new(Kind::Usage, "-f is for exec").hint("weir exec -f FILE \"...\""));
-    }
     if common.sandbox {
-        runner.report.line(SIMULATED);
+        runner.report.done(SIMULATED);
     }
     let mut desk = Desk::new(runtime, &runner, &around.variables, live);
     repl::run(&mut desk, &runner, &Start { around, sandbox: common.sandbox, no_rc: shell.no_rc })
