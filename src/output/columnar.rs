@@ -216,3 +216,134 @@ fn texts<'a>(values: impl Iterator<Item = Value<'a>>) -> ArrayRef {
     }
     Arc::new(builder.finish())
 }
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{
+        Array, AsArray, BooleanArray, DictionaryArray, Int64Array, IntervalMonthDayNanoArray, ListArray, StringArray,
+        StringViewArray, StructArray, TimestampNanosecondArray, UnionArray,
+    };
+    use arrow::buffer::{OffsetBuffer, ScalarBuffer};
+    use arrow::datatypes::{Int8Type, IntervalMonthDayNano, UnionFields};
+    use arrow::ipc::reader::{FileReader, StreamReader};
+    use datafusion::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+    use super::super::Printer;
+    use super::*;
+
+    const FORMATS: [Format; 3] = [Format::Parquet, Format::Arrow, Format::Arrows];
+
+    /// What a reader of the format finds in `bytes`.
+    fn read(format: Format, bytes: Vec<u8>) -> Vec<RecordBatch> {
+        match format {
+            Format::Parquet => {
+                let reader = ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::from(bytes)).unwrap();
+                reader.build().unwrap().map(Result::unwrap).collect()
+            }
+            Format::Arrow => {
+                FileReader::try_new(std::io::Cursor::new(bytes), None).unwrap().map(Result::unwrap).collect()
+            }
+            _ => StreamReader::try_new(bytes.as_slice(), None).unwrap().map(Result::unwrap).collect(),
+        }
+    }
+
+    fn print(format: Format, batch: &RecordBatch, times: usize) -> Vec<u8> {
+        let mut out = Vec::new();
+        let mut printer = Printer::new(&Options::new(format), &batch.schema(), &mut out);
+        for _ in 0..times {
+            let _ = printer.write(batch).unwrap();
+        }
+        printer.finish().unwrap();
+        out
+    }
+
+    /// Columns of the types that results have, two rows.
+    fn columns() -> Vec<(Field, ArrayRef)> {
+        let json = HashMap::from([("weir.json".to_owned(), "object".to_owned())]);
+        let at = TimestampNanosecondArray::from(vec![Some(i64::MAX), None]).with_timezone("UTC");
+        let numbers: ArrayRef = Arc::new(Int64Array::from(vec![7, 8]));
+        let texts: ArrayRef = Arc::new(StringArray::from(vec!["x", "y"]));
+        let members = UnionFields::from_iter([
+            (0, Arc::new(Field::new("n", DataType::Int64, true))),
+            (1, Arc::new(Field::new("t", DataType::Utf8, true))),
+        ]);
+        let union =
+            UnionArray::try_new(members, ScalarBuffer::from(vec![0, 1]), None, vec![numbers.clone(), texts.clone()]);
+        let item = Arc::new(Field::new("item", DataType::Utf8View, true));
+        let views: ArrayRef = Arc::new(StringViewArray::from(vec!["a", "日本"]));
+        let list = ListArray::new(item.clone(), OffsetBuffer::from_lengths([2, 0]), views.clone(), None);
+        let words: DictionaryArray<Int8Type> = vec![Some("a"), None].into_iter().collect();
+        let spans = IntervalMonthDayNanoArray::from(vec![Some(IntervalMonthDayNano::new(1, 2, 3)), None]);
+        let arrays: Vec<(&str, ArrayRef)> = vec![
+            ("int", Arc::new(Int64Array::from(vec![Some(i64::MIN), None]))),
+            ("bool", Arc::new(BooleanArray::from(vec![Some(true), None]))),
+            ("at", Arc::new(at)),
+            ("text", views.clone()),
+            ("union", Arc::new(union.unwrap())),
+            ("list", Arc::new(list)),
+            ("struct", Arc::new(StructArray::from(vec![(item, views)]))),
+            ("word", Arc::new(words)),
+            ("span", Arc::new(spans)),
+        ];
+        let mut columns: Vec<(Field, ArrayRef)> = arrays
+            .into_iter()
+            .map(|(name, array)| (Field::new(name, array.data_type().clone(), true), array))
+            .collect();
+        let objects = StringViewArray::from(vec![Some("{\"a\":1}"), None]);
+        columns.push((Field::new("json", DataType::Utf8View, true).with_metadata(json), Arc::new(objects)));
+        columns
+    }
+
+    fn batch() -> RecordBatch {
+        let (fields, arrays): (Vec<Field>, Vec<ArrayRef>) = columns().into_iter().unzip();
+        RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).unwrap()
+    }
+
+    #[test]
+    fn types_are_kept_and_what_few_readers_know_is_what_all_know() {
+        for format in FORMATS {
+            let batches = read(format, print(format, &batch(), 1));
+            let (schema, rows) = (batches[0].schema(), &batches[0]);
+            let of = |name: &str| schema.field_with_name(name).unwrap().data_type().clone();
+            assert_eq!((of("int"), of("bool"), of("text")), (DataType::Int64, DataType::Boolean, DataType::Utf8));
+            assert_eq!(of("at"), batch().column(2).data_type().clone(), "{format:?}");
+            assert_eq!((of("word"), of("union"), of("json")), (DataType::Utf8, DataType::Utf8, DataType::Utf8));
+            assert_eq!(of("list"), DataType::List(Arc::new(Field::new("item", DataType::Utf8, true))), "{format:?}");
+            let text = |name: &str| rows.column_by_name(name).unwrap().as_string::<i32>().iter().collect::<Vec<_>>();
+            assert_eq!(text("union"), [Some("7"), Some("y")]);
+            assert_eq!(text("json"), [Some("{\"a\":1}"), None]);
+            assert_eq!(text("text"), [Some("a"), Some("日本")]);
+            assert_eq!(rows.column(0).as_ref(), &Int64Array::from(vec![Some(i64::MIN), None]) as &dyn Array);
+            if format == Format::Parquet {
+                assert_eq!(text("span"), [Some("P1M2DT0.000000003S"), None]);
+            }
+            let json = schema.field_with_name("json").unwrap();
+            assert_eq!(json.metadata().get("ARROW:extension:name").map(String::as_str), Some("arrow.json"));
+        }
+    }
+
+    #[test]
+    fn no_rows_are_a_whole_file_and_many_batches_lose_nothing() {
+        for format in FORMATS {
+            let none = read(format, print(format, &batch().slice(0, 0), 1));
+            assert_eq!(none.iter().map(RecordBatch::num_rows).sum::<usize>(), 0);
+            let many = read(format, print(format, &batch(), 1000));
+            assert_eq!(many.iter().map(RecordBatch::num_rows).sum::<usize>(), 2000);
+        }
+    }
+
+    #[test]
+    fn what_failed_is_not_whole() {
+        for format in [Format::Parquet, Format::Arrow] {
+            let mut out = Vec::new();
+            let mut printer = Printer::new(&Options::new(format), &batch().schema(), &mut out);
+            let _ = printer.write(&batch()).unwrap();
+            printer.abort();
+            let whole = match format {
+                Format::Parquet => ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::from(out)).is_ok(),
+                _ => FileReader::try_new(std::io::Cursor::new(out), None).is_ok(),
+            };
+            assert!(!whole, "{format:?}");
+        }
+    }
+}

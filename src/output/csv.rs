@@ -172,6 +172,20 @@ mod tests {
     }
 
     #[test]
+    fn a_text_for_null_is_never_a_value_and_a_separator_never_in_one() {
+        let rows = batch(vec![
+            ("a\tb", Arc::new(StringArray::from(vec![None, Some("-"), Some("x\ty"), Some("")]))),
+            ("n", Arc::new(arrow::array::Int64Array::from(vec![Some(-1), None, Some(0), Some(7)]))),
+        ]);
+        assert_eq!(printed(&Options::new(Format::Tsv), &rows), "\"a\tb\"\tn\n\t-1\n-\t\n\"x\ty\"\t0\n\"\"\t7\n");
+        let options =
+            Options { null: Some("0".to_owned()), separator: Some(b'-'), header: false, ..Options::new(Format::Csv) };
+        assert_eq!(printed(&options, &rows), "0-\"-1\"\n\"-\"-0\nx\ty-\"0\"\n\"\"-7\n");
+        let quiet = Options { header: false, ..Options::new(Format::Csv) };
+        assert_eq!(printed(&quiet, &rows.slice(0, 0)), "");
+    }
+
+    #[test]
     fn texts_look_the_same_in_every_layout() {
         let cells = vec![Some("x"), None, Some(""), Some("say \"hi\", twice, in a text that is long\n")];
         let print = |array| printed(&Options::new(Format::Csv), &batch(vec![("a", array)]));

@@ -211,7 +211,18 @@ mod tests {
         batch(vec![("n", Arc::new((0..count).collect::<Int64Array>()))])
     }
 
-    const FORMATS: [Format; 4] = [Format::Table, Format::Json, Format::Jsonl, Format::Csv];
+    const FORMATS: [Format; 10] = [
+        Format::Table,
+        Format::Vertical,
+        Format::Json,
+        Format::Jsonl,
+        Format::Csv,
+        Format::Tsv,
+        Format::Markdown,
+        Format::Html,
+        Format::Vega,
+        Format::Insert,
+    ];
 
     /// Counts what comes, and fails as told once `room` bytes have come.
     struct Pipe {

@@ -45,7 +45,7 @@ pub struct Suited {
     pub along: Option<usize>,
     /// The number.
     pub number: usize,
-    /// A category that tells several lines apart.
+    /// A category that tells several lines apart, where there is one and no other.
     pub by: Option<usize>,
 }
 
@@ -56,7 +56,10 @@ pub fn suited(schema: &Schema) -> Option<Suited> {
     let number = first(Role::Number)?;
     let (time, category) = (first(Role::Time), first(Role::Category));
     Some(match (time, category) {
-        (Some(time), by) => Suited { picture: Picture::Line, along: Some(time), number, by },
+        (Some(time), by) => {
+            let others = schema.fields().iter().filter(|field| role(field.data_type()) == Some(Role::Category)).count();
+            Suited { picture: Picture::Line, along: Some(time), number, by: by.filter(|_| others == 1) }
+        }
         (None, Some(category)) => Suited { picture: Picture::Bars, along: Some(category), number, by: None },
         (None, None) => Suited { picture: Picture::Histogram, along: None, number, by: None },
     })

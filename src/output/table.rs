@@ -348,6 +348,13 @@ mod tests {
     }
 
     #[test]
+    fn a_table_without_its_header_has_its_frame() {
+        let bare = Options { header: false, ..options(None) };
+        assert_eq!(printed(&bare, &numbers(2)), "┌───┐\n│ 0 │\n│ 1 │\n└───┘\n");
+        assert_eq!(printed(&bare, &numbers(0)), "");
+    }
+
+    #[test]
     fn numbers_stand_right_text_left_and_null_by_its_word() {
         let rows = batch(vec![
             ("n", Arc::new(Int64Array::from(vec![Some(5), Some(-1200), None]))),

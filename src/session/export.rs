@@ -28,19 +28,20 @@ impl Export {
     pub(super) fn of(statement: &DfStatement) -> Result<Option<Export>> {
         let DfStatement::CopyTo(copy) = statement else { return Ok(None) };
         let format = match &copy.stored_as {
-            Some(name) => name.parse().ok(),
+            Some(name) => Some(name.parse().map_err(|error: Error| Error::statement(error.message()))?),
             None => Format::of_path(Path::new(&copy.target)),
         };
+        let Some(format) = format else { return Err(untold(&copy.target)) };
         let target = copy.target.strip_prefix("file://").unwrap_or(&copy.target);
         let plain = copy.options.is_empty() && copy.partitioned_by.is_empty();
         // Without an ending the engine takes a name for a folder.
         let is_file = !target.contains("://") && !target.ends_with('/') && Path::new(target).extension().is_some();
         let format = match format {
-            None | Some(Format::Parquet | Format::Arrow) => return Ok(None),
-            Some(Format::Csv | Format::Json) if !plain || !is_file => return Ok(None),
+            Format::Parquet | Format::Arrow => return Ok(None),
+            Format::Csv | Format::Json if !plain || !is_file => return Ok(None),
             // What FROM 'file.json' reads is an object a line.
-            Some(Format::Json) => Format::Jsonl,
-            Some(format) => format,
+            Format::Json => Format::Jsonl,
+            format => format,
         };
         if !plain || target.contains("://") {
             let name = format.name();
@@ -52,6 +53,12 @@ impl Export {
         let (query, typed) = source(copy)?;
         Ok(Some(Export { query, typed, format, path: PathBuf::from(target) }))
     }
+}
+
+fn untold(target: &str) -> Error {
+    let names = Format::names().collect::<Vec<_>>().join(", ");
+    Error::statement(format!("the name `{target}` does not tell a format"))
+        .hint(format!("end it with .csv, .json, .parquet, .md or the like, or say STORED AS with one of {names}"))
 }
 
 /// What is copied, and whether its text is the statement's.

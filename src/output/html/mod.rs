@@ -224,3 +224,95 @@ fn escape(out: &mut Vec<u8>, text: &str) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampNanosecondArray};
+    use arrow::datatypes::{Field, Schema};
+
+    use super::super::tests::{batch, numbers, printed};
+    use super::super::{Format, Options, Printer};
+    use super::*;
+
+    const HOSTILE: &str = "</script></td><img src=x onerror=alert(1)>\"'&\u{202e}\u{0}";
+
+    fn page(rows: &RecordBatch) -> String {
+        printed(&Options::new(Format::Html), rows)
+    }
+
+    /// What stands behind the page's own script and style.
+    fn body(page: &str) -> &str {
+        page.split_once("<body>").unwrap().1
+    }
+
+    #[test]
+    fn a_hostile_value_is_text_wherever_it_stands() {
+        let text: ArrayRef = Arc::new(StringArray::from(vec![HOSTILE, "b"]));
+        let numbers: ArrayRef = Arc::new(Int64Array::from(vec![1, 2]));
+        let nested = format!("{{\"{}\": [1, 2.50, \"{}\"]}}", "k".repeat(60), "</pre><img src=x onerror=alert(1)>");
+        let json = Field::new("j", DataType::Utf8, true)
+            .with_metadata(HashMap::from([("weir.json".to_owned(), "object".to_owned())]));
+        let fields = vec![Field::new(HOSTILE, DataType::Utf8, true), Field::new("n", DataType::Int64, true), json];
+        let objects: ArrayRef = Arc::new(StringArray::from(vec![nested.as_str(), "{}"]));
+        let rows = RecordBatch::try_new(Arc::new(Schema::new(fields)), vec![text, numbers, objects]).unwrap();
+        let page = page(&rows);
+        let body = body(&page);
+        assert!(!body.contains("<img") && !body.contains("</script") && !body.contains("onerror=alert(1)>"), "{body}");
+        assert!(!body.contains(['\u{202e}', '\u{0}']), "{body}");
+        // In the head, the cell, and twice in the picture.
+        assert_eq!(body.matches("&lt;img src=x onerror=alert(1)&gt;&quot;&#39;&amp;").count(), 4, "{body}");
+        assert!(body.contains("<details>") && body.contains("\n    2.50,\n"), "{body}");
+    }
+
+    #[test]
+    fn a_picture_stands_where_it_suits() {
+        let categories = |names: Vec<&str>| -> ArrayRef { Arc::new(StringArray::from(names)) };
+        let counts = |count: i64| -> ArrayRef { Arc::new((0..count).collect::<Int64Array>()) };
+        let has = |columns: Vec<(&str, ArrayRef)>| page(&batch(columns)).contains("<svg");
+        assert!(has(vec![("status", categories(vec!["a", "b"])), ("n", counts(2))]));
+        assert!(!has(vec![("status", categories(vec!["a", "a"])), ("n", counts(2))]), "a category that comes again");
+        assert!(!has(vec![("name", categories(vec!["a", "b"])), ("id", counts(2))]), "a key is no number");
+        assert!(!has(vec![("name", categories(vec!["a", "b"]))]));
+        let times: ArrayRef = Arc::new((0..10_000).map(|n| n * 1_000_000_000).collect::<TimestampNanosecondArray>());
+        let many = page(&batch(vec![("at", times), ("n", counts(10_000))]));
+        assert!(many.contains("<polyline") && many.contains("One of 4 rows is drawn."));
+        assert_eq!(many.matches("<tr>").count(), 10_001);
+    }
+
+    #[test]
+    fn results_share_a_page_and_an_empty_one_has_its_header() {
+        let second = Options { before: 1, ..Options::new(Format::Html) };
+        let text = printed(&second, &numbers(0));
+        assert!(text.starts_with("<section>") && text.contains("data-k=\"n\">n</th>"), "{text}");
+        let first = page(&numbers(1));
+        assert!(first.starts_with("<!doctype html>") && first.ends_with("</section>\n"));
+    }
+
+    #[test]
+    fn what_failed_says_so() {
+        let rows = numbers(2);
+        let mut out = Vec::new();
+        let mut printer = Printer::new(&Options::new(Format::Html), &rows.schema(), &mut out);
+        let _ = printer.write(&rows).unwrap();
+        printer.abort();
+        assert!(String::from_utf8(out).unwrap().contains("The rest is missing"));
+    }
+
+    #[test]
+    fn json_is_shown_with_the_tokens_it_has() {
+        for (json, expected) in [
+            ("{}", "{}"),
+            ("[ ]", "[]"),
+            (
+                r#"{"a":[1.10,{"b":"{,:\"}"}],"c":{}}"#,
+                "{\n  \"a\": [\n    1.10,\n    {\n      \"b\": \"{,:\\\"}\"\n    }\n  ],\n  \"c\": {}\n}",
+            ),
+        ] {
+            assert_eq!(indented(json), expected);
+        }
+        assert!(indented(&"[".repeat(1000)).len() < 50_000);
+    }
+}

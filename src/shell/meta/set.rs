@@ -85,10 +85,13 @@ impl Desk<'_> {
 
     /// `\pset`
     pub(super) fn option(&mut self, rest: &str) -> Result<()> {
-        let words = super::words(rest.trim_end_matches(';'), &self.variables)?;
+        // The end of a statement is none of a command's words, except where a sign is asked for.
+        let is_sign = rest.split_whitespace().eq(["separator", ";"]);
+        let rest = if is_sign { rest } else { rest.trim_end_matches(';') };
+        let words = super::words(rest, &self.variables)?;
         let Some(name) = words.first() else {
             for (name, meaning) in OPTIONS {
-                self.report.line(&format!("{name:8} = {:8}  {meaning}", self.option_value(name)));
+                self.report.line(&format!("{name:9} = {:8}  {meaning}", self.option_value(name)));
             }
             return Ok(());
         };
