@@ -126,7 +126,8 @@ impl Dialect {
         // Looking at every byte, without stopping at the first hit, lets the compiler look at many at once.
         let begin = text.is_empty() || text == self.null;
         let between = self.separator;
-        let special = text.iter().fold(begin, |hit, b| hit | (*b == between) | matches!(b, b'"' | b'\n' | b'\r'));
+        let special =
+            text.iter().fold(begin, |hit, b| hit | matches!(b, b'"' | b'\n' | b'\r') | matches!(b, b if *b == between));
         if !special {
             out.extend_from_slice(text);
             return;

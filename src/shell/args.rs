@@ -106,7 +106,7 @@ pub struct Common {
     /// What the statements of -o insert insert into
     #[arg(long, value_name = "NAME", global = true)]
     pub into: Option<String>,
-    /// Say nothing but errors and warnings
+    /// Say nothing but errors, warnings and what was asked for
     #[arg(short, long, global = true)]
     pub quiet: bool,
     /// Answer from a simulation inside the program; nothing real is read or changed

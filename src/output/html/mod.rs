@@ -67,13 +67,14 @@ impl Page {
         out.extend_from_slice(b"</tr></thead>\n<tbody>\n");
     }
 
-    fn cell(&self, out: &mut Vec<u8>, value: &Value<'_>) {
+    fn cell(&self, out: &mut Vec<u8>, (index, value): (usize, &Value<'_>)) {
         let mut plain = Vec::new();
         text::plain(&mut plain, value);
         let plain = String::from_utf8_lossy(&plain);
         match value {
             Value::Null => {
-                out.extend_from_slice(b"<td class=\"x\">");
+                let kind = kind(self.schema.field(index).data_type());
+                out.extend_from_slice(format!("<td class=\"x {kind}\">").as_bytes());
                 escape(out, self.options.null());
             }
             Value::Int(_)
@@ -109,8 +110,8 @@ impl Layout for Page {
         self.begin(out);
         for row in 0..batch.num_rows() {
             out.extend_from_slice(b"<tr>");
-            for column in &columns {
-                self.cell(out, &column.value(row));
+            for (index, column) in columns.iter().enumerate() {
+                self.cell(out, (index, &column.value(row)));
             }
             out.extend_from_slice(b"</tr>\n");
             let sketch = self.sketch.take();
@@ -276,7 +277,8 @@ mod tests {
         assert!(!has(vec![("status", categories(vec!["a", "a"])), ("n", counts(2))]), "a category that comes again");
         assert!(!has(vec![("name", categories(vec!["a", "b"])), ("id", counts(2))]), "a key is no number");
         assert!(!has(vec![("name", categories(vec!["a", "b"]))]));
-        let times: ArrayRef = Arc::new((0..10_000).map(|n| n * 1_000_000_000).collect::<TimestampNanosecondArray>());
+        let times: ArrayRef =
+            Arc::new(TimestampNanosecondArray::from_iter_values((0..10_000).map(|n| n * 1_000_000_000)));
         let many = page(&batch(vec![("at", times), ("n", counts(10_000))]));
         assert!(many.contains("<polyline") && many.contains("One of 4 rows is drawn."));
         assert_eq!(many.matches("<tr>").count(), 10_001);

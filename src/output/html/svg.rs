@@ -159,7 +159,7 @@ fn spread(points: &[Point]) -> Vec<(String, f64)> {
         return vec![(short(least), float(points.len()))];
     }
     let width = (most - least) / float(BINS);
-    let mut bins = vec![0_usize; BINS];
+    let mut bins = [0_usize; BINS];
     for point in points {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to the number of bins")]
         let bin = ((point.height - least) / width) as usize;
@@ -184,11 +184,11 @@ fn bars(values: &[(String, f64)]) -> String {
         let (from, to) = (x(value.min(0.0)), x(value.max(0.0)));
         let (middle, width) = (top + 14.5, (to - from).max(if *value == 0.0 { 0.0 } else { 1.5 }));
         let label_shown = shown(&cut(label));
-        let _ = write!(
+        let _ = writeln!(
             svg,
             "<g><title>{}: {}</title><text x=\"{:.1}\" y=\"{middle:.1}\" text-anchor=\"end\">{label_shown}</text>\
              <rect x=\"{from:.1}\" y=\"{top:.1}\" width=\"{width:.1}\" height=\"20\" rx=\"2\" style=\"fill:var(--s0)\"/>\
-             <text class=\"faint\" x=\"{:.1}\" y=\"{middle:.1}\">{}</text></g>\n",
+             <text class=\"faint\" x=\"{:.1}\" y=\"{middle:.1}\">{}</text></g>",
             shown(label),
             short(*value),
             LEFT - 8.0,
@@ -214,20 +214,20 @@ fn lines(points: &[Point], names: &[String]) -> String {
     let mut rule = low;
     while rule <= high + step / 2.0 {
         let at = y(rule);
-        let _ = write!(
+        let _ = writeln!(
             svg,
             "<line class=\"rule\" x1=\"{LEFT}\" x2=\"{WIDTH}\" y1=\"{at:.1}\" y2=\"{at:.1}\"/>\
-             <text class=\"faint\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>\n",
+             <text class=\"faint\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
             LEFT - 8.0,
             at + 4.0,
             short(rule)
         );
         rule += step;
     }
-    for (at, anchor) in [(first, "start"), ((first + last) / 2.0, "middle"), (last, "end")] {
-        let _ = write!(
+    for (at, anchor) in [(first, "start"), (f64::midpoint(first, last), "middle"), (last, "end")] {
+        let _ = writeln!(
             svg,
-            "<text class=\"faint\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">{}</text>\n",
+            "<text class=\"faint\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">{}</text>",
             x(at),
             BOTTOM + 20.0,
             moment(at, last - first)
@@ -238,7 +238,7 @@ fn lines(points: &[Point], names: &[String]) -> String {
         for point in points.iter().filter(|point| point.label == index) {
             let _ = write!(svg, "{:.1},{:.1} ", x(point.along), y(point.height));
         }
-        let _ = write!(svg, "\"><title>{}</title></polyline>\n", shown(name));
+        let _ = writeln!(svg, "\"><title>{}</title></polyline>", shown(name));
     }
     if names.len() > 1 {
         let each = (WIDTH - LEFT) / float(names.len());
@@ -247,10 +247,10 @@ fn lines(points: &[Point], names: &[String]) -> String {
             let most = (each / 8.0).max(6.0);
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most a hundred letters")]
             let name: String = name.chars().take(most as usize).collect();
-            let _ = write!(
+            let _ = writeln!(
                 svg,
                 "<rect x=\"{left:.1}\" y=\"{:.1}\" width=\"10\" height=\"10\" rx=\"2\" style=\"fill:var(--s{index})\"/>\
-                 <text x=\"{:.1}\" y=\"{at:.1}\">{}</text>\n",
+                 <text x=\"{:.1}\" y=\"{at:.1}\">{}</text>",
                 at - 9.0,
                 left + 15.0,
                 shown(&name)
