@@ -117,11 +117,11 @@ mod tests {
     #[test]
     fn numbers_stand_right_and_what_markdown_would_take_is_escaped() {
         let rows = batch(vec![
-            ("live_input", Arc::new(Int64Array::from(vec![Some(7), None])) as ArrayRef),
+            ("room_name", Arc::new(Int64Array::from(vec![Some(7), None])) as ArrayRef),
             ("a|b", Arc::new(StringArray::from(vec!["x|y\\|z\r\n_é_ **b** `c`", "<img onerror=a> [l](u) &amp; 日本"]))),
         ]);
         let text = printed(&Options::new(Format::Markdown), &rows);
-        let expected = r"| live_input | a\|b |
+        let expected = r"| room_name | a\|b |
 |--:|---|
 | 7 | x\|y\\\|z<br>\_é\_ \*\*b\*\* \`c\` |
 | NULL | \<img onerror=a> \[l\](u) \&amp; 日本 |
