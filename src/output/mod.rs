@@ -252,7 +252,10 @@ mod tests {
         assert_eq!("JSONL".parse::<Format>().unwrap(), Format::Jsonl);
         let error = "tabel".parse::<Format>().unwrap_err();
         assert_eq!(error.hint_text(), Some("did you mean `table`?"));
-        assert!(error.message().starts_with("there is no format `tabel`, only table, json, jsonl, csv, "), "{error}");
+        assert!(
+            error.message().starts_with("there is no format `tabel`, only table, vertical, json, jsonl, csv, "),
+            "{error}"
+        );
     }
 
     #[test]
