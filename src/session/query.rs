@@ -163,7 +163,7 @@ impl Session {
             return Err(Error::statement(format!("DROP {object_type} is not supported")));
         }
         if let Some(export) = Export::of(&statement)? {
-            return self.export(run, export).await;
+            return Box::pin(self.export(run, export)).await;
         }
         let planned = self.plan(run, statement).await?;
         let copied = matches!(planned.logical, LogicalPlan::Copy(_));
