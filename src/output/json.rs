@@ -62,10 +62,11 @@ impl Layout for Json {
         Ok(())
     }
 
-    fn end(&mut self, _: End, out: &mut Vec<u8>) {
+    fn end(&mut self, _: End, out: &mut Vec<u8>) -> Result<()> {
         if self.array {
             out.extend_from_slice(if self.begun { b"]\n" } else { b"[]\n" });
         }
+        Ok(())
     }
 }
 

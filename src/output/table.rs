@@ -124,7 +124,9 @@ impl Grid {
             table.enforce_styling();
         }
         if self.written + lines.start == 0 {
-            table.set_header(self.line(0));
+            if self.options.header {
+                table.set_header(self.line(0));
+            }
             lines.start = 1;
         }
         table.add_rows(lines.map(|line| self.line(line)));
@@ -221,7 +223,7 @@ impl Layout for Grid {
         let room = self.options.max_rows.map_or(usize::MAX, |most| most.saturating_sub(self.rows_kept()));
         let shown = batch.num_rows().min(room);
         self.hidden.rows += (batch.num_rows() - shown) as u64;
-        let (mut scratch, null) = (Vec::new(), self.options.null.clone());
+        let (mut scratch, null) = (Vec::new(), self.options.null().to_owned());
         for row in 0..shown {
             for column in &columns {
                 match column.value(row) {
@@ -241,12 +243,12 @@ impl Layout for Grid {
         Ok(())
     }
 
-    fn end(&mut self, end: End, out: &mut Vec<u8>) {
-        let nothing_came = end == End::Cut && self.rows_kept() == 0 && self.written == 0;
-        if self.schema.fields().is_empty() || nothing_came {
-            return;
+    fn end(&mut self, end: End, out: &mut Vec<u8>) -> Result<()> {
+        let nothing_came = (end == End::Cut || !self.options.header) && self.rows_kept() == 0 && self.written == 0;
+        if !self.schema.fields().is_empty() && !nothing_came {
+            self.draw(true, out);
         }
-        self.draw(true, out);
+        Ok(())
     }
 
     fn hidden(&self) -> Hidden {
@@ -346,12 +348,19 @@ mod tests {
     }
 
     #[test]
+    fn a_table_without_its_header_has_its_frame() {
+        let bare = Options { header: false, ..options(None) };
+        assert_eq!(printed(&bare, &numbers(2)), "┌───┐\n│ 0 │\n│ 1 │\n└───┘\n");
+        assert_eq!(printed(&bare, &numbers(0)), "");
+    }
+
+    #[test]
     fn numbers_stand_right_text_left_and_null_by_its_word() {
         let rows = batch(vec![
             ("n", Arc::new(Int64Array::from(vec![Some(5), Some(-1200), None]))),
             ("name", texts(vec![Some("a"), None, Some("")])),
         ]);
-        let null = Options { null: "∅".to_owned(), ..options(None) };
+        let null = Options { null: Some("∅".to_owned()), ..options(None) };
         assert_eq!(
             printed(&null, &rows),
             "\

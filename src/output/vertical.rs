@@ -45,7 +45,7 @@ impl Layout for Records {
             for (name, column) in self.names.iter().zip(&columns) {
                 scratch.clear();
                 match column.value(row) {
-                    Value::Null => scratch.extend_from_slice(self.options.null.as_bytes()),
+                    Value::Null => scratch.extend_from_slice(self.options.null().as_bytes()),
                     value => text::plain(&mut scratch, &value),
                 }
                 let value = escaped(&String::from_utf8_lossy(&scratch));
@@ -56,7 +56,9 @@ impl Layout for Records {
         Ok(())
     }
 
-    fn end(&mut self, _: End, _: &mut Vec<u8>) {}
+    fn end(&mut self, _: End, _: &mut Vec<u8>) -> Result<()> {
+        Ok(())
+    }
 
     fn hidden(&self) -> Hidden {
         self.hidden

@@ -7,6 +7,7 @@ mod check;
 mod copied;
 mod engine;
 mod explain;
+mod export;
 mod extend;
 mod keyring;
 mod last;

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use super::copied::Whole;
 use super::engine::text_of;
+use super::export::Export;
 use super::{Answer, Rows, Run, Session};
 use crate::error::{Error, Kind, Result};
 use crate::plan::{self, Spelling, StatementContext, rewrite, subject, unwrap};
@@ -164,6 +165,9 @@ impl Session {
         {
             return Err(Error::statement(format!("DROP {object_type} is not supported")));
         }
+        if let Some(export) = Export::of(&statement)? {
+            return Box::pin(self.export(run, export)).await;
+        }
         let planned = self.plan(run, statement).await?;
         let copied = matches!(planned.logical, LogicalPlan::Copy(_));
         if (planned.spelling.touches_secrets || run.context.own_secrets) && !copied {
@@ -179,11 +183,7 @@ impl Session {
         let batches = Rows::of(frame.execute_stream().await.map_err(unwrap)?, &run.context).collect().await?;
         whole.map_or(Ok(()), Whole::commit)?;
         let count = if copied { counted(&batches) } else { None };
-        let message = match count {
-            Some(1) => "1 row written".to_owned(),
-            Some(count) => format!("{count} rows written"),
-            None => "done".to_owned(),
-        };
+        let message = count.map_or_else(|| "done".to_owned(), written);
         Ok(Answer::done(run, message))
     }
 
@@ -270,6 +270,11 @@ pub(super) fn select_of(items: Vec<SelectItem>) -> Result<Query> {
         select.projection = items;
     }
     Ok(*query)
+}
+
+/// What COPY says.
+pub(super) fn written(count: u64) -> String {
+    format!("{} written", crate::error::counted(count, "row"))
 }
 
 /// The count that COPY answers with.

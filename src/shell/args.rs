@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::error::{Error, Kind, Result};
-use crate::output::Format;
+use crate::output::{self, Format, Options};
 use crate::session::Settings;
 
 use super::variables::{Template, Value, Variables, load, pair as pair_of};
@@ -161,12 +161,28 @@ pub struct Sandbox {
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub struct Common {
-    /// How to print results
-    #[arg(short, long, value_name = "FORMAT", default_value = "table", value_parser = format, global = true)]
-    pub output: Format,
+    /// How to print results: table, vertical, json, jsonl, csv, tsv, markdown, html, vega, insert, parquet, arrow or
+    /// arrows; without, as the ending of -f says, or a table
+    #[arg(short, long, value_name = "FORMAT", value_parser = format, global = true)]
+    pub output: Option<Format>,
     /// Write results to a file, which appears when it is whole
     #[arg(short = 'f', long, value_name = "FILE", global = true)]
     pub file: Option<PathBuf>,
+    /// Leave out the names of the columns, in csv, tsv and table
+    #[arg(long, global = true)]
+    pub no_header: bool,
+    /// What stands between values in csv and tsv: one sign, or \t
+    #[arg(long, value_name = "SIGN", value_parser = separator, global = true)]
+    pub separator: Option<u8>,
+    /// What stands for NULL in csv, tsv, table, vertical, markdown and html
+    #[arg(long, value_name = "TEXT", global = true)]
+    pub null: Option<String>,
+    /// What the statements of -o insert insert into
+    #[arg(long, value_name = "NAME", global = true)]
+    pub into: Option<String>,
+    /// Say nothing but errors, warnings and what was asked for
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
     /// Answer from a simulation inside the program; nothing real is read or changed
     #[arg(long, global = true)]
     pub sandbox: bool,
@@ -219,6 +235,37 @@ pub struct Common {
 }
 
 impl Common {
+    /// How results look, on standard output or in the file that `-f` names.
+    ///
+    /// # Errors
+    /// When the format cannot do what is asked of it.
+    pub fn print(&self, around: &Surroundings) -> Result<Options> {
+        let told = self.file.as_deref().and_then(Format::of_path);
+        let format = self.output.or(told).unwrap_or(Format::Table);
+        if format.is_binary() && self.file.is_none() && around.width.is_some() {
+            return Err(Error::new(Kind::Usage, format!("{} is not for a terminal", format.name()))
+                .hint("-f FILE writes it to a file, and a pipe may have it"));
+        }
+        let separated = matches!(format, Format::Csv | Format::Tsv);
+        for (given, name, fits) in [
+            (self.separator.is_some(), "--separator", separated),
+            (self.no_header, "--no-header", separated || format == Format::Table),
+            (self.into.is_some(), "--into", format == Format::Insert),
+        ] {
+            if given && !fits {
+                return Err(Error::new(Kind::Usage, format!("{name} is nothing for {}", format.name()))
+                    .hint("-o names another format; weir --help says which"));
+            }
+        }
+        let width = around.width.filter(|_| self.file.is_none());
+        let plain = Options::new(format);
+        let into = self.into.clone().unwrap_or_else(|| plain.into.clone());
+        let (null, separator) = (self.null.clone(), self.separator);
+        let options = Options { width, null, separator, header: !self.no_header, into, ..plain };
+        options.check()?;
+        Ok(options)
+    }
+
     /// The settings that the options ask for.
     ///
     /// # Errors
@@ -249,6 +296,10 @@ fn format(text: &str) -> std::result::Result<Format, String> {
         Some(hint) => format!("{}; {hint}", e.message()),
         None => e.message().to_owned(),
     })
+}
+
+fn separator(text: &str) -> std::result::Result<u8, String> {
+    output::separator(text).map_err(|e| format!("{}: {}", e.message(), e.hint_text().unwrap_or_default()))
 }
 
 fn seconds(text: &str) -> std::result::Result<std::time::Duration, String> {

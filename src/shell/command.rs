@@ -136,9 +136,21 @@ fn auth(common: &Common, around: &Surroundings) -> Result<Option<Auth>> {
 }
 
 /// Notices go to standard error at once.
-pub(super) fn notes() -> Notices {
-    Notices::new(|text| {
-        let _ = writeln!(std::io::stderr(), "note: {text}");
+pub(super) fn notes(quiet: bool) -> Notices {
+    Notices::new(move |text| {
+        if !quiet {
+            let _ = writeln!(std::io::stderr(), "note: {text}");
+        }
+    })
+}
+
+/// Notices go above the live line.
+fn told(live: &Live, quiet: bool) -> Notices {
+    let live = live.clone();
+    Notices::new(move |text| {
+        if !quiet {
+            live.say(&format!("note: {text}"));
+        }
     })
 }
 
@@ -164,15 +176,15 @@ async fn serve(port: u16) -> Result<()> {
     }
 }
 
-pub(super) fn runner<'a>(session: &'a Session, common: &Common, width: Option<usize>) -> Runner<'a> {
-    let print = Options { width, ..Options::new(common.output) };
-    let report = Report::new(session.redactor().clone());
-    Runner { session, print, report, timing: common.timing, verbose: common.verbose, live: None }
+pub(super) fn runner<'a>(session: &'a Session, common: &Common, print: Options) -> Runner<'a> {
+    let report = Report::new(session.redactor().clone()).quiet(common.quiet);
+    Runner { session, print, report, timing: common.timing, verbose: common.verbose, live: None, results: 0.into() }
 }
 
 /// Runs scripts; the exit code. What fails in them has been told.
 async fn run_exec(exec: &Exec, common: &Common, around: &Surroundings) -> Result<u8> {
     let texts = texts(exec.sql.as_ref(), &exec.input)?;
+    let print = common.print(around)?;
     let (variables, template) = (exec.values.variables()?, exec.values.template()?);
     let home = around.home.as_deref();
     let mut reader = Reader::new(&variables, (template.as_ref(), home));
@@ -189,12 +201,11 @@ async fn run_exec(exec: &Exec, common: &Common, around: &Surroundings) -> Result
             return Ok(error.kind().exit_code());
         }
     }
+    one_result(&print, &scripts)?;
     let live = Live::default();
-    let told = live.clone();
-    let notices = Notices::new(move |text| told.say(&format!("note: {text}")));
-    let (session, _sandbox) = open(common, around, (notices, None)).await?;
-    let mut runner = runner(&session, common, around.width);
-    runner.live = around.stderr_width.map(|_| live);
+    let (session, _sandbox) = open(common, around, (told(&live, common.quiet), None)).await?;
+    let mut runner = runner(&session, common, print);
+    runner.live = around.stderr_width.filter(|_| !common.quiet).map(|_| live);
     runner.report = runner.report.looking(look(around));
     if common.sandbox {
         runner.report.note(SIMULATED);
@@ -204,7 +215,6 @@ async fn run_exec(exec: &Exec, common: &Common, around: &Surroundings) -> Result
     let ran = match &common.file {
         None => Box::pin(Play::new(&runner, ways, (variables, &mut std::io::stdout())).run(&scripts)).await,
         Some(path) => {
-            runner.print.width = None;
             let mut target = Target::create(path)?;
             let ran = Box::pin(Play::new(&runner, ways, (variables, &mut target)).run(&scripts)).await;
             if ran.is_ok() {
@@ -239,7 +249,7 @@ async fn run_check(check: &Check, common: &Common, around: &Surroundings) -> Res
     }
     checked.tell(&Report::new(session.redactor().clone()).looking(look(around)));
     let list: Vec<String> = checked.list().iter().map(ToString::to_string).collect();
-    let machine = match common.output {
+    let machine = match common.output.unwrap_or(Format::Table) {
         Format::Json => format!("[{}]\n", list.join(",\n ")),
         Format::Jsonl if !list.is_empty() => format!("{}\n", list.join("\n")),
         _ => String::new(),
@@ -247,6 +257,22 @@ async fn run_check(check: &Check, common: &Common, around: &Surroundings) -> Res
     let written = std::io::stdout().write_all(session.redactor().clean(&machine).as_bytes());
     written.map_err(|e| Error::new(Kind::Usage, format!("the output cannot be written: {e}")))?;
     Ok(checked.verdict().err().map_or(0, |error| error.kind().exit_code()))
+}
+
+/// Refuses a second result where a file holds one, before anything is run. What is no statement is refused later.
+fn one_result(print: &Options, scripts: &[Vec<scripts::Step>]) -> Result<()> {
+    let spoken = scripts.iter().flat_map(|steps| scripts::spoken(steps)).filter(|said| said.active == Some(true));
+    let statements = spoken.filter_map(|said| said.parse(&said.known).ok());
+    let results = statements.filter(|(statement, _)| statement.may_have_rows()).count();
+    if results < 2 || !print.format.holds_one() {
+        return Ok(());
+    }
+    let name = print.format.name();
+    Err(Error::new(
+        Kind::Usage,
+        format!("{name} holds one result, and {results} statements may have one; nothing was run"),
+    )
+    .hint("COPY (SELECT ..) TO 'file' writes each to a file of its own"))
 }
 
 /// The statements to run, with the name of the file they are from.
@@ -284,9 +310,16 @@ pub(super) fn read(path: &Path) -> Result<String> {
 }
 
 fn run_shell(runtime: &tokio::runtime::Runtime, common: &Common, around: &Surroundings, shell: &Shell) -> Result<()> {
+    if common.file.is_some() {
+        return Err(Error::new(Kind::Usage, "-f is for exec").hint("weir exec -f FILE \"...\""));
+    }
+    let print = common.print(around)?;
+    if print.format.is_binary() {
+        return Err(Error::new(Kind::Usage, format!("{} is for exec", print.format.name()))
+            .hint("weir exec -f FILE \"...\", or COPY (SELECT ..) TO 'file' in the shell"));
+    }
     let live = Live::default();
-    let told = live.clone();
-    let notices = Notices::new(move |text| told.say(&format!("note: {text}")));
+    let notices = told(&live, common.quiet);
     let before = live.clone();
     let confirm = move |proposal: &Proposal| {
         before.end();
@@ -294,14 +327,11 @@ fn run_shell(runtime: &tokio::runtime::Runtime, common: &Common, around: &Surrou
     };
     let confirm: Option<Confirm> = around.stdin_is_terminal.then(|| Arc::new(confirm) as Confirm);
     let (session, _sandbox) = runtime.block_on(open(common, around, (notices, confirm)))?;
-    let mut runner = runner(&session, common, around.width);
-    runner.timing = true;
+    let mut runner = runner(&session, common, print);
+    runner.timing = !common.quiet;
     runner.report = runner.report.looking(look(around).filter(|_| around.stdin_is_terminal));
-    if common.file.is_some() {
-        return Err(Error::new(Kind::Usage, "-f is for exec").hint("weir exec -f FILE \"...\""));
-    }
     if common.sandbox {
-        runner.report.line(SIMULATED);
+        runner.report.done(SIMULATED);
     }
     let mut desk = Desk::new(runtime, &runner, &around.variables, live);
     repl::run(&mut desk, &runner, &Start { around, sandbox: common.sandbox, no_rc: shell.no_rc })

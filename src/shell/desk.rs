@@ -305,7 +305,7 @@ impl<'a> Desk<'a> {
             self.report.warning(warning);
         }
         if let Some(message) = &answer.message {
-            self.report.line(message);
+            self.report.done(message);
         }
         for line in printed.iter().flat_map(hidden) {
             self.report.line(&line);

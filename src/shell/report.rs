@@ -14,16 +14,23 @@ pub struct Report {
     redactor: Redactor,
     /// How errors are drawn; none where nobody looks at a terminal.
     look: Option<Look>,
+    /// Say nothing of what went as it should.
+    quiet: bool,
 }
 
 impl Report {
     pub fn new(redactor: Redactor) -> Report {
-        Report { redactor, look: None }
+        Report { redactor, look: None, quiet: false }
     }
 
     /// From now on errors are drawn into their statement.
     pub fn looking(self, look: Option<Look>) -> Report {
         Report { look, ..self }
+    }
+
+    /// From now on only errors, warnings and what was asked for are said.
+    pub fn quiet(self, quiet: bool) -> Report {
+        Report { quiet, ..self }
     }
 
     /// An error of a text. On a terminal with the line it is about, elsewhere as [`Report::error`] has it.
@@ -54,7 +61,14 @@ impl Report {
     }
 
     pub fn note(&self, text: &str) {
-        self.line(&format!("note: {text}"));
+        self.done(&format!("note: {text}"));
+    }
+
+    /// What happened, for a statement that has no rows.
+    pub fn done(&self, text: &str) {
+        if !self.quiet {
+            self.line(text);
+        }
     }
 
     /// One request, as `-v` lists it.

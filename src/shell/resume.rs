@@ -14,8 +14,8 @@ use crate::sql::Statement;
 /// # Errors
 /// When rows are left that are not done.
 pub async fn run(typed: &Typed, common: &Common, around: &Surroundings) -> Result<()> {
-    let (session, _sandbox) = open(common, around, (notes(), None)).await?;
-    let runner = runner(&session, common, around.width);
+    let (session, _sandbox) = open(common, around, (notes(common.quiet), None)).await?;
+    let runner = runner(&session, common, common.print(around)?);
     let mut out = std::io::stdout();
     let Some(id) = &typed.run else {
         return runner.answer(session.list_runs(typed.all)?, &mut out).await.map(drop);

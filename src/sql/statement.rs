@@ -76,6 +76,25 @@ impl Statement {
         select.projection.iter().map(name).collect()
     }
 
+    /// Whether it may answer with rows when it is run; what a method gives is not known before.
+    pub fn may_have_rows(&self) -> bool {
+        match self {
+            Statement::Query(_)
+            | Statement::Show(_)
+            | Statement::Describe(_)
+            | Statement::Explain(_)
+            | Statement::Exec(_) => true,
+            Statement::Insert(insert) => insert.returning.is_some(),
+            Statement::Update(change) | Statement::Replace(change) => change.returning.is_some(),
+            Statement::Delete(delete) => delete.returning.is_some(),
+            Statement::Local(_)
+            | Statement::Use(_)
+            | Statement::Set { .. }
+            | Statement::Reset { .. }
+            | Statement::Assert { .. } => false,
+        }
+    }
+
     /// The keyword that the statement begins with, for messages and the journal.
     pub fn verb(&self) -> &'static str {
         match self {

@@ -1,6 +1,7 @@
 //! Signing in, every way: what arrives at a server for each type of `config.auth` and of `--auth`, what is asked of a server
 //! of tokens, and that no credential stands where it must not.
 
+use std::fmt::Write as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -131,7 +132,10 @@ impl Gate {
             "RESET dry_run",
         ] {
             match run_in(&self.session, sql).await {
-                Ok(given) => seen += &format!("\n{sql}: {:?} {:?} {:?}", given.rows, given.lines, given.message),
+                Ok(given) => {
+                    seen.push_str(sql);
+                    let _ = write!(seen, ": {:?} {:?} {:?}", given.rows, given.lines, given.message);
+                }
                 Err(error) => panic!("{sql}: {}", told(&error)),
             }
         }

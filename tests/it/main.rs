@@ -24,6 +24,7 @@ mod explain; // what EXPLAIN says of a read
 mod faults; // lists that break in the middle
 #[cfg(unix)]
 mod fire; // what the tests of writes under fire share
+mod formats; // every format: hostile values, files, switches, the page in a browser
 #[cfg(unix)]
 mod gate; // a gate between program and sandbox that holds requests and answers
 mod gated; // a server that waits to be told

@@ -57,7 +57,7 @@ async fn the_first_rows_are_there_before_the_second_page_is() {
 
 #[tokio::test]
 async fn the_first_lines_are_printed_before_the_second_page_is_there() {
-    for (format, lines) in [("jsonl", 10), ("csv", 11), ("json", 10)] {
+    for (format, lines) in [("jsonl", 10), ("csv", 11), ("json", 10), ("tsv", 11), ("markdown", 12), ("insert", 10)] {
         let gate = gate().await;
         let program = gate.program();
         let mut command = program.command(env!("CARGO_BIN_EXE_weir"));
@@ -91,7 +91,7 @@ async fn the_first_lines_are_printed_before_the_second_page_is_there() {
         .await
         .unwrap();
         assert_eq!(code, Some(0));
-        assert_eq!((text + &rest).lines().count(), if format == "csv" { 96 } else { 95 }, "{format}");
+        assert_eq!((text + &rest).lines().count(), lines + 85, "{format}");
     }
 }
 
@@ -152,24 +152,38 @@ async fn ctrl_c_ends_the_requests_under_way_and_a_copy_leaves_the_old_file() {
 
 #[tokio::test]
 async fn a_reader_that_has_gone_ends_a_read_quietly() {
-    let gate = Gate::new(10, |page| (200, rows(page, 10, 3, 4000))).await;
-    let program = gate.program();
-    let mut command = program.command(env!("CARGO_BIN_EXE_weir"));
-    command.args(["-o", "jsonl", "--registry", registry(&gate).as_str(), "exec", "SELECT id FROM gate.store.things"]);
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let mut out = BufReader::new(child.stdout.take().unwrap());
-    let first = tokio::task::spawn_blocking(move || {
-        let mut line = String::new();
-        out.read_line(&mut line).unwrap();
-        line
-    });
-    assert_eq!(first.await.unwrap(), "{\"id\":0}\n");
-    // The reader is gone by now; the next page is the first that cannot be written. Which one comes first is not known.
-    gate.open(1000);
-    let ended = tokio::task::spawn_blocking(move || child.wait_with_output().unwrap()).await.unwrap();
-    assert_eq!((ended.status.code(), String::from_utf8_lossy(&ended.stderr).as_ref()), (Some(0), ""));
-    let pages = gate.pages();
-    assert!(pages.asked.len() < 200, "of 400 pages: {pages:?}");
+    for (format, first) in [
+        ("jsonl", "{\"id\":0}\n"),
+        ("json", "[{\"id\":0},\n"),
+        ("csv", "id\n"),
+        ("tsv", "id\n"),
+        ("markdown", "| id |\n"),
+        ("insert", "INSERT INTO \"rows\" (\"id\") VALUES (0);\n"),
+        ("html", "<!doctype html>\n"),
+        ("vega", "{\"$schema\":\"https://vega.github.io/schema/vega-lite/v5.json\",\n"),
+        ("vertical", "─[ row 1 ]──────────────────────────────\n"),
+    ] {
+        let gate = Gate::new(10, |page| (200, rows(page, 10, 3, 4000))).await;
+        let program = gate.program();
+        let mut command = program.command(env!("CARGO_BIN_EXE_weir"));
+        let sql = "SELECT id FROM gate.store.things";
+        command.args(["-o", format, "--registry", registry(&gate).as_str(), "exec", sql]);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        let line = tokio::task::spawn_blocking(move || {
+            let mut line = String::new();
+            out.read_line(&mut line).unwrap();
+            line
+        });
+        assert_eq!(line.await.unwrap(), first);
+        // The reader is gone by now; the next page is the first that cannot be written. Which one comes first is not known.
+        gate.open(1000);
+        let ended = tokio::task::spawn_blocking(move || child.wait_with_output().unwrap()).await.unwrap();
+        let told = (ended.status.code(), String::from_utf8_lossy(&ended.stderr).into_owned());
+        assert_eq!(told, (Some(0), String::new()), "{format}");
+        let pages = gate.pages();
+        assert!(pages.asked.len() < 200, "{format}, of 400 pages: {pages:?}");
+    }
 }
 
 #[tokio::test]

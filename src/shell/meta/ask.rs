@@ -57,6 +57,7 @@ impl Desk<'_> {
             "requests" => self.requests()?,
             "x" => self.expand(bare)?,
             "chart" => self.print(&self.chart(rest)?)?,
+            "t" => self.bare(bare)?,
             "timing" => self.time(bare)?,
             "pset" => self.option(rest)?,
             "o" | "out" => self.send(rest)?,

@@ -2,17 +2,20 @@
 //! Owns the names of the options; settings of the session are SET's.
 
 use crate::error::{Error, Kind, Result, nearest};
-use crate::output::Format;
+use crate::output::{self, Options};
 use crate::shell::desk::Desk;
 use crate::shell::variables::{Value, check_name};
 use crate::shell::view::When;
 
 /// Options of `\pset`, and what they mean.
-pub(super) const OPTIONS: [(&str, &str); 6] = [
+pub(super) const OPTIONS: [(&str, &str); 9] = [
     ("expanded", "rows one below the other (on, off, auto)"),
     ("format", "how results are printed"),
-    ("null", "what stands for NULL in a table"),
+    ("header", "the names of the columns, in csv, tsv and table (on, off)"),
+    ("into", "what the statements of the format insert insert into"),
+    ("null", "what stands for NULL"),
     ("pager", "a pager for what does not fit (on, off, auto)"),
+    ("separator", "what stands between values in csv and tsv (one sign, or \\t; auto: as the format has it)"),
     ("rows", "the most rows of a table on the terminal, without a pager (all: no limit)"),
     ("timing", "say what each statement cost (on, off)"),
 ];
@@ -57,6 +60,19 @@ impl Desk<'_> {
         Ok(())
     }
 
+    /// `\t`: the names of the columns, on and off in turn, or as it says for leaving them out.
+    pub(super) fn bare(&mut self, rest: &str) -> Result<()> {
+        let print = &mut self.display.print;
+        print.header = match rest {
+            "" => !print.header,
+            word => !switch(word)?,
+        };
+        let told =
+            if print.header { "the names of the columns are shown" } else { "the names of the columns are left out" };
+        self.report.line(told);
+        Ok(())
+    }
+
     /// `\timing`
     pub(super) fn time(&mut self, rest: &str) -> Result<()> {
         self.timing = match rest {
@@ -69,10 +85,13 @@ impl Desk<'_> {
 
     /// `\pset`
     pub(super) fn option(&mut self, rest: &str) -> Result<()> {
-        let words = super::words(rest.trim_end_matches(';'), &self.variables)?;
+        // The end of a statement is none of a command's words, except where a sign is asked for.
+        let is_sign = rest.split_whitespace().eq(["separator", ";"]);
+        let rest = if is_sign { rest } else { rest.trim_end_matches(';') };
+        let words = super::words(rest, &self.variables)?;
         let Some(name) = words.first() else {
             for (name, meaning) in OPTIONS {
-                self.report.line(&format!("{name:8} = {:8}  {meaning}", self.option_value(name)));
+                self.report.line(&format!("{name:9} = {:8}  {meaning}", self.option_value(name)));
             }
             return Ok(());
         };
@@ -95,11 +114,15 @@ impl Desk<'_> {
         let print = &self.display.print;
         match name {
             "expanded" => spelled(self.display.expanded).to_owned(),
-            "format" => {
-                let named = |name: &&str| name.parse::<Format>().is_ok_and(|format| format == print.format);
-                Format::names().find(named).unwrap_or_default().to_owned()
-            }
-            "null" => format!("'{}'", print.null),
+            "format" => print.format.name().to_owned(),
+            "header" => if print.header { "on" } else { "off" }.to_owned(),
+            "into" => print.into.clone(),
+            "null" => format!("'{}'", print.null()),
+            "separator" => match print.separator {
+                None => "auto".to_owned(),
+                Some(b'\t') => "\\t".to_owned(),
+                Some(sign) => char::from(sign).to_string(),
+            },
             "pager" => spelled(self.display.pager).to_owned(),
             "rows" => print.max_rows.map_or_else(|| "all".to_owned(), |rows| rows.to_string()),
             _ => if self.timing { "on" } else { "off" }.to_owned(),
@@ -108,9 +131,12 @@ impl Desk<'_> {
 
     fn put_option(&mut self, name: &str, value: &str) -> Result<()> {
         match name {
+            "format" | "header" | "into" | "null" | "separator" => {
+                let print = printed(&self.display.print, name, value)?;
+                print.check()?;
+                self.display.print = print;
+            }
             "expanded" => self.display.expanded = when(value)?,
-            "format" => self.display.print.format = value.parse()?,
-            "null" => value.clone_into(&mut self.display.print.null),
             "pager" => self.display.pager = when(value)?,
             "rows" => {
                 self.display.print.max_rows = match value.to_lowercase().as_str() {
@@ -124,6 +150,25 @@ impl Desk<'_> {
         }
         Ok(())
     }
+}
+
+/// `print` with one option that is the format's.
+fn printed(print: &Options, name: &str, value: &str) -> Result<Options> {
+    let mut print = print.clone();
+    match name {
+        "header" => print.header = switch(value)?,
+        "into" => value.clone_into(&mut print.into),
+        "null" => print.null = Some(value.to_owned()),
+        "separator" => print.separator = if value == "auto" { None } else { Some(output::separator(value)?) },
+        _ => {
+            print.format = value.parse()?;
+            if print.format.is_binary() {
+                return Err(Error::new(Kind::Usage, format!("{} is not for a terminal", print.format.name()))
+                    .hint("COPY (SELECT ..) TO 'file' writes it"));
+            }
+        }
+    }
+    Ok(print)
 }
 
 fn when(word: &str) -> Result<When> {

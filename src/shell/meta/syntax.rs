@@ -59,5 +59,5 @@ CREATE EXTERNAL TABLE name STORED AS CSV | JSON | PARQUET LOCATION 'file';
   Tables of this session; nothing is sent but the SELECT's reads.",
     ),
     ("DROP", "DROP TABLE | VIEW [IF EXISTS] name;\n  A table or view of this session."),
-    ("COPY", "COPY (SELECT ..) TO 'file' STORED AS CSV | JSON | PARQUET;"),
+    ("COPY", "COPY (SELECT ..) | table TO 'file' STORED AS CSV | TSV | JSON | PARQUET | ARROW | MARKDOWN | HTML | ..;"),
 ];

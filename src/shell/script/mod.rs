@@ -7,19 +7,20 @@ mod read;
 
 use std::io::Write;
 use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures::{FutureExt, StreamExt};
 
 use super::report::Report;
 use super::view::Live;
 use crate::error::{Error, Kind, Result};
-use crate::output::{Flow, Options, Printed, Printer};
+use crate::output::{Flow, Format, Options, Printed, Printer};
 use crate::session::{Answer, Kept, Session};
 use crate::sql::Statement;
 pub use check::Check;
 pub use events::Events;
 pub use play::{Play, Ways};
-pub use read::{Reader, Text, spoken};
+pub use read::{Reader, Step, Text, spoken};
 
 /// How statements are run.
 pub struct Runner<'a> {
@@ -32,6 +33,8 @@ pub struct Runner<'a> {
     pub verbose: bool,
     /// Where a person sees how far a statement has come, until its rows are printed.
     pub live: Option<Live>,
+    /// How many results have been printed.
+    pub results: AtomicUsize,
 }
 
 /// Whether the script should go on.
@@ -89,6 +92,11 @@ impl Runner<'_> {
 
     /// Prints what a statement answered.
     pub async fn answer(&self, mut answer: Answer, to: &mut dyn Write) -> Result<Done> {
+        if answer.lines.is_some() && (self.print.format.holds_one() || self.print.format == Format::Html) {
+            let name = self.print.format.name();
+            return Err(Error::new(Kind::Usage, format!("a dry run shows lines of text, which are no {name}"))
+                .hint("nothing was sent; -o table shows them"));
+        }
         let unread = Done { goes: Goes::Unread, rows: None, message: None };
         for line in answer.lines.iter().flatten() {
             match writeln!(to, "{line}") {
@@ -101,7 +109,12 @@ impl Runner<'_> {
             None => None,
             Some(rows) => {
                 let mut rows = rows;
-                let mut printer = Printer::new(&self.print, rows.schema(), &mut *to);
+                let before = self.results.fetch_add(1, Ordering::Relaxed);
+                if before > 0 && self.print.format.holds_one() {
+                    return Err(one_only(self.print.format));
+                }
+                let print = Options { before, ..self.print.clone() };
+                let mut printer = Printer::new(&print, rows.schema(), &mut *to);
                 let mut flow = Flow::More;
                 let mut failure = None;
                 while let Some(batch) = rows.next().await {
@@ -144,7 +157,7 @@ impl Runner<'_> {
             self.report.warning(warning);
         }
         if let Some(message) = &answer.message {
-            self.report.line(message);
+            self.report.done(message);
         }
         if let Some(printed) = printed {
             if printed.hidden_rows > 0 {
@@ -164,6 +177,12 @@ impl Runner<'_> {
             self.report.line(&summary.line(printed.map_or(0, |p| p.rows)));
         }
     }
+}
+
+/// A second result where a file holds one.
+fn one_only(format: Format) -> Error {
+    Error::new(Kind::Usage, format!("{} holds one result, and this is the second", format.name()))
+        .hint("COPY (SELECT ..) TO 'file' writes each to a file of its own")
 }
 
 /// Drives a statement. Ctrl-C drops a read; a write starts no further call and ends by itself. A defect is an error.

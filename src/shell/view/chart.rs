@@ -7,7 +7,7 @@ use arrow::datatypes::{DataType, Float64Type, Int64Type, SchemaRef, TimeUnit};
 
 use super::plot;
 use crate::error::{Error, Kind, Result, nearest};
-use crate::output::{cells, escaped};
+use crate::output::{Picture, Role, cells, escaped, role};
 
 /// What is wanted, as far as it is said.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -15,14 +15,6 @@ pub struct Chart {
     pub kind: Option<Picture>,
     /// Names of columns: of the category or time, and of the number; of the number alone for a histogram.
     pub columns: Vec<String>,
-}
-
-/// The pictures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Picture {
-    Bars,
-    Line,
-    Histogram,
 }
 
 impl Chart {
@@ -53,24 +45,6 @@ pub struct Canvas {
     pub height: usize,
     /// Block characters are understood.
     pub blocks: bool,
-}
-
-/// What a column is good for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Role {
-    Number,
-    Time,
-    Category,
-}
-
-fn role(data_type: &DataType) -> Option<Role> {
-    match data_type {
-        DataType::Dictionary(_, values) => role(values),
-        DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 => Some(Role::Time),
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Boolean => Some(Role::Category),
-        other if other.is_numeric() => Some(Role::Number),
-        _ => None,
-    }
 }
 
 /// The picture of a result.
