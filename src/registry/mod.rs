@@ -20,6 +20,7 @@ mod sign_in;
 mod source;
 mod split;
 mod template;
+mod unknown;
 mod verbs;
 mod weir_keys;
 mod xml;

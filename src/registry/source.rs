@@ -14,8 +14,9 @@ use super::load::{self, Loaded};
 use super::model::{AuthScheme, Provider, Resource, Service};
 use super::provider::{self, LoadedProvider};
 use super::roots::Root;
+use super::unknown::unknown;
 use super::{index, split};
-use crate::error::{Error, Result, nearest};
+use crate::error::{Error, Result};
 
 /// All providers of the program and of the folders added to it.
 pub struct Registry {
@@ -385,19 +386,6 @@ fn loaded((provider, name): (&str, &str), inherited: &Inherited, location: &Loca
 fn is_of(problem: &str, name: &str) -> bool {
     let at = problem.split_once("x-stackQL-resources.").and_then(|(_, rest)| rest.strip_prefix(name));
     at.is_some_and(|behind| behind.starts_with(['.', ':']))
-}
-
-fn unknown<'a>(what: &str, name: &str, names: impl Iterator<Item = &'a str>, look: &str, problems: &[String]) -> Error {
-    if let Some(problem) = problems.first() {
-        return Error::document(format!("{what} `{name}` cannot be used: {problem}"))
-            .hint("mend the document at that place; docs/registry.md describes what may stand there");
-    }
-    let names: Vec<&str> = names.collect();
-    let hint = match nearest(name, names.iter().copied()) {
-        Some(near) => format!("did you mean `{near}`? {look} lists them all"),
-        None => format!("{look} lists them"),
-    };
-    Error::statement(format!("there is no {what} `{name}`")).hint(hint)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
