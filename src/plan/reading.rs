@@ -9,17 +9,30 @@ use serde_json::Value;
 
 use super::filters::{Term, term};
 use crate::error::{Error, Result, nearest};
-use crate::registry::{Comparison, Kind, Location, Method, Parameter, Resource, Shape, Supply, Verb, choose, fit};
+use crate::registry::{
+    Comparison, Kind, Location, Method, Parameter, Resource, Shape, Supply, Verb, aside, asks, choose, fit, is_listed,
+    takes, takes_aside,
+};
 
 /// One list (or one row) to ask for.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ParameterSet {
     /// Wire name and value of each parameter that is sent.
     pub arguments: Vec<(String, Value)>,
+    /// The same for the fields of the body.
+    pub body: Vec<(String, Value)>,
     /// SQL name and value of each parameter, for the columns that echo it.
     pub echo: Vec<(String, Value)>,
     /// Columns of the rows that must equal what was asked for, lest an API that ignores a parameter repeat its rows.
     pub checks: Vec<(String, Value)>,
+}
+
+impl ParameterSet {
+    /// Puts a value where the request has it.
+    pub fn send(&mut self, parameter: &Parameter, value: Value) {
+        let place = if parameter.location == Location::Body { &mut self.body } else { &mut self.arguments };
+        place.push((parameter.wire.clone(), value));
+    }
 }
 
 /// The requests that answer a scan.
@@ -60,18 +73,18 @@ pub fn plan(
         return Ok(Reading { method, sets: Vec::new(), exact: Vec::new(), notes: Vec::new(), keyed: Vec::new() });
     }
     let terms: Vec<Option<Term>> = filters.iter().map(term).collect();
-    let mut given: Vec<&str> = terms
-        .iter()
-        .flatten()
-        .filter_map(|t| if let Term::Among(column, _) = t { Some(column.as_str()) } else { None })
-        .collect();
-    given.extend(keyed.iter().map(String::as_str));
-    let supply = Supply { given: &given, default: &|p| default(p).is_some() };
+    let asked = |t: &'_ Term| {
+        if let Term::Among(column, _) = t { Some(takes_aside(resource, column).to_owned()) } else { None }
+    };
+    let named: Vec<String> = terms.iter().flatten().filter_map(asked).collect();
+    let given: Vec<&str> = named.iter().chain(keyed.iter()).map(String::as_str).collect();
+    let supply = Supply { given: &given, told: &[], default: &|p| default(p).is_some() };
     let method = choose(resource, Verb::Select, &supply)?.clone();
+    check_asides(resource, &method, &terms)?;
     let mut planner = Planner { resource, terms: &terms, exact: Vec::new(), notes: Vec::new() };
     let mut sets = vec![ParameterSet::default()];
     let mut by_key = Vec::new();
-    for parameter in &method.parameters {
+    for parameter in &asks(&method) {
         if keyed.contains(&parameter.name) {
             by_key.push(parameter.clone());
             continue;
@@ -82,6 +95,21 @@ pub fn plan(
     let Planner { exact, notes, .. } = planner;
     by_key.sort_by_key(|p| keyed.iter().position(|k| *k == p.name));
     Ok(Reading { method, sets, exact, notes, keyed: by_key })
+}
+
+/// A parameter that stands aside is compared with nothing: a method that does not take it cannot say what it means.
+fn check_asides(resource: &Resource, method: &Method, terms: &[Option<Term>]) -> Result<()> {
+    for column in terms.iter().flatten().map(Term::column) {
+        let name = takes_aside(resource, column);
+        if name != column && takes(method, name).is_none() {
+            let (full, method) = (resource.full_name(), &method.name);
+            return Err(Error::statement(format!(
+                "{full}.{method} takes no {name}, and its rows' {name} is no such value"
+            ))
+            .hint(format!("SHOW METHODS IN {full} tells which method takes {name}, and what it needs")));
+        }
+    }
+    Ok(())
 }
 
 /// A filter that the engine has found to hold for no row.
@@ -134,7 +162,7 @@ impl Planner<'_> {
 
     fn equalities(&self, parameter: &Parameter) -> Vec<(usize, Vec<Value>)> {
         let serves = |column: &str| {
-            column == parameter.name
+            takes_aside(self.resource, column) == parameter.name
                 || parameter
                     .predicate
                     .as_ref()
@@ -157,7 +185,7 @@ impl Planner<'_> {
         let mut fitted = Vec::with_capacity(values.len());
         for value in values {
             let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            let known = |shape: &Shape| shape.values.is_empty() || shape.values.contains(&text);
+            let known = |shape: &Shape| is_listed(shape, value);
             if known(&parameter.shape) {
                 fitted.push(fit(&parameter.name, value.clone(), &parameter.shape)?.value);
             } else if column.is_some_and(|c| !c.values.is_empty() && known(c)) {
@@ -206,8 +234,8 @@ impl Planner<'_> {
         // A parameter that is no column of the rows is echoed by them: its equality holds of itself.
         let echoed = self.resource.column(&parameter.name).is_some_and(|c| c.paths.is_empty());
         let column = self.terms[index].as_ref().map(|t| t.column().to_owned()).unwrap_or_default();
-        let itself = column == parameter.name && how == "=";
-        let exact = itself && (echoed || parameter.exact);
+        let itself = takes_aside(self.resource, &column) == parameter.name && how == "=";
+        let exact = itself && (echoed || parameter.exact || column != parameter.name);
         if exact {
             self.exact.push(index);
         }
@@ -215,6 +243,7 @@ impl Planner<'_> {
             Location::Path => "path",
             Location::Query => "query",
             Location::Header => "header",
+            Location::Body => "body",
             Location::Server => "server",
             Location::Nowhere => "none",
         };
@@ -226,14 +255,20 @@ impl Planner<'_> {
     fn multiply(&self, sets: Vec<ParameterSet>, parameter: &Parameter, values: &[Value]) -> Vec<ParameterSet> {
         let column = self.resource.column(&parameter.name);
         let is_row_column = column.is_some_and(|c| !c.paths.is_empty());
+        let aside = aside(&parameter.name);
+        let is_aside = takes_aside(self.resource, &aside) != aside && self.resource.column(&aside).is_some();
+        let is_compared = self.terms.iter().flatten().any(|term| term.column() == parameter.name);
         let mut product = Vec::with_capacity(sets.len() * values.len());
         for set in sets {
             for value in values {
                 let mut set = set.clone();
-                set.arguments.push((parameter.wire.clone(), value.clone()));
+                set.send(parameter, value.clone());
+                if is_aside {
+                    set.echo.push((aside.clone(), value.clone()));
+                }
                 if !is_row_column {
                     set.echo.push((parameter.name.clone(), value.clone()));
-                } else if values.len() > 1 && !parameter.exact {
+                } else if values.len() > 1 && !parameter.exact && (is_compared || !is_aside) {
                     set.checks.push((parameter.name.clone(), value.clone()));
                 }
                 product.push(set);

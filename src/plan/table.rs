@@ -22,7 +22,7 @@ use super::scan::fetch::Fetch;
 use super::scan::given;
 use super::scan::hydrate::{HydrateExec, Hydration};
 use super::scan::keys::KeySource;
-use crate::registry::{Column, Kind, Method, PagingStyle, Parameter, Resource};
+use crate::registry::{Column, Kind, Method, PagingStyle, Parameter, Resource, asks, takes_aside};
 use crate::rows;
 
 /// Hidden columns that a statement names: only those are in its tables, so that `SELECT *` finds nothing to hide.
@@ -104,11 +104,14 @@ impl ResourceTable {
         let names: Vec<String> = names.iter().map(|n| (*n).to_owned()).collect();
         let method = plan(&names).ok()?.method;
         // Only what this method cannot do without: what it takes besides is the join's to compare.
-        let given: Vec<String> =
-            filters.iter().filter_map(super::filters::term).map(|t| t.column().to_owned()).collect();
+        let given: Vec<String> = filters
+            .iter()
+            .filter_map(super::filters::term)
+            .map(|t| takes_aside(&self.resource, t.column()).to_owned())
+            .collect();
         let lacks = |p: &&Parameter| p.required && names.contains(&p.name) && !given.contains(&p.name);
         let needed: Vec<String> =
-            method.parameters.iter().filter(lacks).filter(|p| default(p).is_none()).map(|p| p.name.clone()).collect();
+            asks(&method).iter().filter(lacks).filter(|p| default(p).is_none()).map(|p| p.name.clone()).collect();
         (!needed.is_empty()).then_some(needed)
     }
 }

@@ -1,6 +1,7 @@
 //! Which method of a resource serves a statement: a pure function of what the statement supplies.
 //!
-//! Among the verb's methods whose required parameters are all supplied, the one that uses most required ones wins.
+//! Among the verb's methods whose required parameters are all supplied, the one that uses most required ones wins; for a
+//! write, of those that take every name that it gives, where there are any: the others would refuse it.
 //! A tie is broken by document order for reads and in StackQL's documents, and is an error for writes in our own.
 
 use std::cmp::Reverse;
@@ -13,6 +14,8 @@ use crate::error::{Error, Result};
 pub struct Supply<'a> {
     /// SQL names (or accepted spellings) that the statement gives a value.
     pub given: &'a [&'a str],
+    /// Names that it does not give, and that the rows which it means can tell.
+    pub told: &'a [&'a str],
     /// Whether a parameter is supplied without being named: from the session, the environment or the document.
     pub default: &'a dyn Fn(&Parameter) -> bool,
 }
@@ -108,9 +111,14 @@ fn each_once<'a>(names: impl Iterator<Item = &'a str>) -> impl Iterator<Item = &
 
 /// What `method` still needs when `supply` is all there is.
 fn missing<'a>(method: &'a Method, supply: &Supply<'_>) -> Vec<&'a str> {
-    let given = |name: &str| supply.given.iter().any(|g| names(method, g) == Some(name));
+    let given = |name: &str| supplied(method, supply, name);
     let from_default = |name: &str| method.parameters.iter().any(|p| p.name == name && (supply.default)(p));
     required(method).filter(|name| !given(name) && !from_default(name)).collect()
+}
+
+/// Whether the statement or its rows have a value for what `method` calls `name`.
+fn supplied(method: &Method, supply: &Supply<'_>, name: &str) -> bool {
+    supply.given.iter().chain(supply.told).any(|given| names(method, given) == Some(name))
 }
 
 /// The SQL name that `given` stands for in `method`.
@@ -133,7 +141,11 @@ pub fn choose<'a>(resource: &'a Resource, verb: Verb, supply: &Supply<'_>) -> Re
     }
     let mut fitting: Vec<&Arc<Method>> =
         candidates.iter().copied().filter(|m| m.unsupported.is_none() && missing(m, supply).is_empty()).collect();
-    let weight = |m: &Arc<Method>| required(m).filter(|n| supply.given.iter().any(|g| names(m, g) == Some(n))).count();
+    let takes_all = |m: &&Arc<Method>| supply.given.iter().all(|name| takes(m, name).is_some());
+    if verb != Verb::Select && fitting.iter().any(|m| takes_all(m)) {
+        fitting.retain(|m| takes_all(m));
+    }
+    let weight = |m: &Arc<Method>| required(m).filter(|name| supplied(m, supply, name)).count();
     fitting.sort_by_key(|m| Reverse(weight(m)));
     match fitting.as_slice() {
         [] => Err(nothing_fits(resource, verb, &candidates, supply)),

@@ -51,8 +51,27 @@ fn fit_value(name: &str, value: Value, shape: &Shape, warnings: &mut Vec<String>
             _ => value,
         },
     };
+    let value = as_listed(shape, &value).unwrap_or(value);
     check_rules(name, &value, shape, warnings)?;
     fit_inside(name, value, shape, warnings)
+}
+
+/// Whether `value` is one of the shape's listed values, or the shape lists none. Numbers are compared as numbers: 0.0 is
+/// the 0 of a list.
+#[must_use]
+pub fn is_listed(shape: &Shape, value: &Value) -> bool {
+    shape.values.is_empty() || as_listed(shape, value).is_some()
+}
+
+/// `value` as the shape's list has it.
+fn as_listed(shape: &Shape, value: &Value) -> Option<Value> {
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    if shape.values.contains(&text) {
+        return Some(value.clone());
+    }
+    let number = value.as_f64()?;
+    let mut parsed = shape.values.iter().filter_map(|word| serde_json::from_str::<Value>(word).ok());
+    parsed.find(|listed| listed.as_f64() == Some(number))
 }
 
 /// The value as messages show it: as it was typed, cut short, and never a secret.
@@ -169,15 +188,12 @@ fn json(value: Value) -> Option<Value> {
 fn check_rules(name: &str, value: &Value, shape: &Shape, warnings: &mut Vec<String>) -> Result<()> {
     let shown = show(value, shape);
     let refuse = |rule: String| Err(Error::statement(format!("{name} = {shown}: {rule}")));
-    if !shape.values.is_empty() && !shape.kind.is_json() {
-        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        if !shape.values.contains(&text) {
-            let list = shape.values.join(", ");
-            if !shape.open {
-                return refuse(format!("must be one of {list}"));
-            }
-            warnings.push(format!("{name} = {shown} is none of the documented values {list}"));
+    if !shape.kind.is_json() && !is_listed(shape, value) {
+        let list = shape.values.join(", ");
+        if !shape.open {
+            return refuse(format!("must be one of {list}"));
         }
+        warnings.push(format!("{name} = {shown} is none of the documented values {list}"));
     }
     if let Some(n) = value.as_f64() {
         match (shape.minimum, shape.maximum) {
@@ -309,6 +325,22 @@ mod tests {
         let short = Shape { max_length: Some(3), ..Shape::default() };
         assert!(fitted(json!("äöü"), &short).is_ok());
         assert!(fitted(json!("four"), &short).is_err());
+    }
+
+    #[test]
+    fn listed_numbers_are_compared_as_numbers() {
+        let listed = |kind: Kind, values: &[&str]| Shape {
+            values: values.iter().map(|v| (*v).to_owned()).collect(),
+            ..of(kind)
+        };
+        let votes = listed(Kind::Number, &["0", "1", "-1", "2.50"]);
+        assert_eq!(fitted(json!(0.0), &votes).unwrap(), json!(0));
+        assert_eq!(fitted(json!("-1.0"), &votes).unwrap(), json!(-1));
+        assert_eq!(fitted(json!(2.5), &votes).unwrap(), json!(2.5));
+        assert!(fitted(json!(2), &votes).unwrap_err().to_string().contains("must be one of 0, 1, -1, 2.50"));
+        assert_eq!(fitted(json!("true"), &listed(Kind::Boolean, &["true"])).unwrap(), json!(true));
+        // Text that looks like a number is text.
+        assert!(fitted(json!("1.0"), &listed(Kind::String, &["1"])).is_err());
     }
 
     #[test]

@@ -7,11 +7,9 @@ use serde_json::Value;
 
 use super::config::{Config, Inherited};
 use super::document::Document;
-use super::model::{
-    Column, HttpVerb, JsonPath, Kind, Location, Method, PagingStyle, Parameter, Resource, Shape, Verbs,
-};
+use super::model::{Column, HttpVerb, JsonPath, Kind, Method, PagingStyle, Parameter, Resource, Shape, Verbs};
 use super::weir_keys::{self, DerivedKeys, ResourceKeys};
-use super::{method, schema, verbs};
+use super::{meant, method, schema, verbs};
 use crate::error::{Error, Result, nearest};
 
 /// What a service's document holds.
@@ -176,14 +174,12 @@ fn table_columns(resource: &Resource) -> Vec<Column> {
     if columns.is_empty() && !resource.verbs.select.is_empty() {
         columns.push(super::answer::free_form());
     }
-    for method in &reading {
-        for parameter in &method.parameters {
-            if columns.iter().any(|c| c.name == parameter.name) || owned_by_paging(method, parameter) {
-                continue;
-            }
-            columns.push(parameter_column(parameter));
-        }
-    }
+    let asked = reading.iter().flat_map(|m| {
+        let asks = if resource.verbs.select.is_empty() { m.parameters.clone() } else { meant::asks(m) };
+        asks.into_iter().filter(|p| !owned_by_paging(m, p))
+    });
+    let asked: Vec<Parameter> = asked.collect();
+    columns.extend(meant::columns_of(&columns, asked.iter()));
     columns
 }
 
@@ -211,18 +207,6 @@ fn owned_by_paging(method: &Method, parameter: &Parameter) -> bool {
     });
     let size = method.paging.as_ref().and_then(|p| p.size.as_ref()).is_some_and(|s| s.parameter == *wire);
     style || size || method.order.iter().any(|o| o.parameter == *wire)
-}
-
-fn parameter_column(parameter: &Parameter) -> Column {
-    Column {
-        name: parameter.name.clone(),
-        wire: parameter.wire.clone(),
-        paths: Vec::new(),
-        shape: parameter.shape.clone(),
-        description: parameter.description.clone(),
-        hidden: parameter.hidden.unwrap_or(!parameter.required || parameter.location == Location::Server),
-        only_by_key: false,
-    }
 }
 
 fn derived_column(name: &str, value: &Value, here: &str) -> Result<Column> {

@@ -64,6 +64,7 @@ pub fn name_items(items: &mut [SelectItem]) {
 
 /// Rewrites the columns of `node`, whose tables are resolved and among `resources`.
 pub fn rewrite<T: VisitMut>(node: &mut T, resources: &[Arc<Resource>]) -> Spelling {
+    super::meaning::settle(node, resources);
     let mut aliases = Aliases::default();
     let _ = VisitMut::visit(node, &mut aliases);
     let mut columns = Columns { resources, aliases: aliases.0, spelling: Spelling::default() };
@@ -122,7 +123,11 @@ impl Columns<'_> {
             let columns = || self.resources.iter().flat_map(|r| &r.columns);
             let is_sql_name = columns().any(|c| c.name == folded(ident));
             let wire = |c: &&Column| c.wire == ident.value && c.wire != c.name;
-            if !is_sql_name && let Some(column) = columns().find(wire) {
+            // StackQL's word for a field of the body: what a request has is meant before what rows have.
+            let field = ident.value.strip_prefix("data__");
+            let named = |c: &&Column| field.is_some_and(|field| c.wire == field || c.name == field);
+            let in_body = || columns().find(|c| c.paths.is_empty() && named(c)).or_else(|| columns().find(named));
+            if !is_sql_name && let Some(column) = columns().find(wire).or_else(in_body) {
                 let span = ident.span;
                 *ident = Ident::with_quote('"', &column.name);
                 ident.span = span;
@@ -264,7 +269,7 @@ impl Stars<'_> {
 }
 
 /// The relations of a FROM item and its joins.
-fn relations(from: &TableWithJoins) -> Vec<&TableFactor> {
+pub(super) fn relations(from: &TableWithJoins) -> Vec<&TableFactor> {
     let factors = std::iter::once(&from.relation).chain(from.joins.iter().map(|j| &j.relation));
     let nested = |factor: &'_ TableFactor| matches!(factor, TableFactor::NestedJoin { alias: None, .. });
     let mut found = Vec::new();
@@ -280,7 +285,7 @@ fn relations(from: &TableWithJoins) -> Vec<&TableFactor> {
 }
 
 /// The name by which `x.*` calls a relation.
-fn called(factor: &TableFactor) -> Option<ObjectName> {
+pub(super) fn called(factor: &TableFactor) -> Option<ObjectName> {
     match factor {
         TableFactor::Table { alias: Some(alias), .. }
         | TableFactor::Derived { alias: Some(alias), .. }

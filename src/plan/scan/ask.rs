@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::fetch::Fetch;
 use crate::error::{Error, Kind, Result};
 use crate::http::{
-    Call, Exchange, PageFacts, PageRequest, Reply, content, misshapen, next_link, no_rows, refused, success, unreadable,
+    Exchange, PageFacts, PageRequest, Reply, content, misshapen, next_link, no_rows, refused, success, unreadable,
 };
 use crate::plan::context::StatementContext;
 use crate::plan::reading::ParameterSet;
@@ -94,7 +94,7 @@ async fn receive(
     fetch: &Fetch,
     (set, request): (&ParameterSet, PageRequest),
 ) -> Result<Received> {
-    let call = Call::new(fetch.method.clone(), set.arguments.clone()).with_page(request);
+    let call = fetch.call(set).with_page(request);
     let exchange = context.exchange(&fetch.resource.provider)?;
     let reply = context.answers.get(&context.client, &exchange, &call, &context.warnings).await?;
     let absent = fetch.method.not_found.as_ref().is_some_and(|rule| no_rows(rule, &exchange.access, &reply));

@@ -69,11 +69,12 @@ impl FetchExec {
         let mut requests = Vec::with_capacity(fetch.sets.len());
         for (set, _) in fetch.sets.iter().filter(|_| !fetch.given) {
             let page = Pager::new(&fetch.paging(), fetch.wanted(limit)).first();
-            let mut call = fetch.call(set).with_page(page);
             // A key that is not known yet is shown by its parameter's name.
-            let unknown: Vec<&str> = keys.iter().flat_map(|k| &k.parameters).map(|p| p.wire.as_str()).collect();
-            call.arguments.extend(unknown.iter().map(|wire| ((*wire).to_owned(), Value::String((*wire).to_owned()))));
-            let prepared = prepare(&call, base_url.as_deref())?;
+            let unknown = || keys.iter().flat_map(|k| &k.parameters);
+            let mut set = set.clone();
+            unknown().for_each(|p| set.send(p, Value::String(p.wire.clone())));
+            let unknown: Vec<&str> = unknown().map(|p| p.wire.as_str()).collect();
+            let prepared = prepare(&fetch.call(&set).with_page(page), base_url.as_deref())?;
             let each = if unknown.is_empty() { String::new() } else { format!(" for each {}", unknown.join(", ")) };
             requests.push(format!("{} {}{each}", prepared.verb.as_str(), prepared.shown_url));
         }

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use datafusion::physical_expr::PhysicalExpr;
+use serde_json::{Map, Value};
 
 use crate::http::Call;
 use crate::plan::reading::ParameterSet;
@@ -36,7 +37,9 @@ impl Fetch {
     /// The call of one parameter set, of its first page.
     #[must_use]
     pub fn call(&self, set: &ParameterSet) -> Call {
-        Call::new(self.method.clone(), set.arguments.clone())
+        let call = Call::new(self.method.clone(), set.arguments.clone());
+        let body: Map<String, Value> = set.body.iter().cloned().collect();
+        if body.is_empty() { call } else { call.with_body(Value::Object(body)) }
     }
 
     /// How the method's list comes in pages.

@@ -10,24 +10,25 @@ use serde_json::{Map, Value};
 use super::fetch::Fetch;
 use super::pages::filtered;
 use crate::error::Result;
-use crate::registry::{Answer, Column, HttpVerb, JsonPath, Method, Resource, Verbs};
+use crate::registry::{Answer, Column, HttpVerb, JsonPath, Method, Resource, Verbs, asks, columns_of};
 use crate::rows::{Decoder, Outline};
 
-/// The targets of `method` as a table: one column for each of its parameters, and one way to read it.
+/// The targets of `method` as a table: one column for each of its parameters and fields, and one way to read it.
 #[must_use]
 pub fn targets(resource: &Resource, method: &Method) -> Resource {
-    let columns = method.parameters.iter().map(|p| Column {
-        name: p.name.clone(),
-        wire: p.wire.clone(),
-        paths: Vec::new(),
-        shape: p.shape.clone(),
-        description: String::new(),
-        hidden: false,
-        only_by_key: false,
-    });
+    let asks = asks(method);
+    let mut columns = columns_of(&[], asks.iter());
+    // A condition may say them under either name.
+    for column in columns_of(&resource.columns, asks.iter()) {
+        if columns.iter().all(|c| c.name != column.name) {
+            columns.push(column);
+        }
+    }
+    for column in &mut columns {
+        column.hidden = false;
+    }
     let read = Method {
         http: HttpVerb::Get,
-        body: None,
         answer: Answer::default(),
         paging: None,
         order: Vec::new(),
@@ -35,7 +36,7 @@ pub fn targets(resource: &Resource, method: &Method) -> Resource {
         ..method.clone()
     };
     Resource {
-        columns: columns.collect(),
+        columns,
         verbs: Verbs { select: vec![read.name.clone()], ..Verbs::default() },
         methods: vec![Arc::new(read)],
         key: Vec::new(),

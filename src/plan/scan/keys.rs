@@ -56,7 +56,7 @@ pub async fn keyed(
             let mut set = set.clone();
             for (parameter, value) in source.parameters.iter().zip(&key) {
                 let value = fit(&parameter.name, value.clone(), &parameter.shape)?.value;
-                set.arguments.push((parameter.wire.clone(), value.clone()));
+                set.send(parameter, value.clone());
                 let is_row_column = fetch.resource.column(&parameter.name).is_some_and(|c| !c.paths.is_empty());
                 if is_row_column && !parameter.exact {
                     set.checks.push((parameter.name.clone(), value));

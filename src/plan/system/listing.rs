@@ -358,6 +358,7 @@ fn location(location: Location) -> &'static str {
         Location::Path => "path",
         Location::Query => "query",
         Location::Header => "header",
+        Location::Body => "body",
         Location::Server => "server",
         Location::Nowhere => "none",
     }

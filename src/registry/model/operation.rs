@@ -103,6 +103,8 @@ pub enum Location {
     Query,
     /// In a header.
     Header,
+    /// A field of the body, where a read is asked by one.
+    Body,
     /// Nowhere: it tells which method is meant, and is not sent (`drop_double_underscore_params`).
     Nowhere,
 }

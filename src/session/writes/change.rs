@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use sqlparser::ast::{Expr, Ident, ObjectName, SelectItem, TableWithJoins};
 
 use super::arguments::{Planned, argument_rows, call_of, in_row, learn};
+use super::conditions::{Conditions, may_condition};
 use super::insert::is_default;
 use super::returning::Returning;
 use super::target::Target;
@@ -66,22 +67,23 @@ impl Session {
         let returning = Returning::of(&resource, &method, changes.returning.clone());
         self.check_returning(run, &returning).await?;
         let old = if changes.verb == Verb::Delete { returning.not_answered(&resource, &method) } else { Vec::new() };
-        let fixed = changes.selection.iter().flat_map(|s| target.fixed(s)).collect::<Vec<_>>();
-        let parameters = target.parameters(&method, &mentioned, &fixed);
-        let mut items: Vec<Expr> = parameters.iter().map(|name| target.column(name)).collect();
+        let set: Vec<String> = changes.set.iter().map(|(ident, _)| set_name(&resource, changes.verb, ident)).collect();
+        let conditions = Conditions::new((&target, &method), &changes, (&mentioned, &set));
+        let (parameters, mut items): (Vec<String>, Vec<Expr>) = conditions.brought().into_iter().unzip();
+        check_body((&resource, &method), changes.verb, &[set, parameters.clone()].concat())?;
         items.extend(news.iter().filter_map(|new| match new {
             New::Value(_, expr) => Some(expr.as_ref().clone()),
             New::Default(..) => None,
         }));
         items.extend(old.iter().map(|name| target.column(name)));
         let count = items.len();
-        let query = target.query(items, changes.from, changes.selection)?;
+        let query = target.query(items, changes.from.clone(), changes.selection.clone())?;
         if let (Err(error), false) = (filtered, run.settings.allow_unfiltered) {
             // A name that does not exist is no condition, and is what was wrong.
-            self.check_names(run, query, (&target, &method)).await?;
+            self.check_names(run, query, &conditions).await?;
             return Err(error);
         }
-        let planned = self.plan_targets(run, query, (&target, &method)).await?;
+        let planned = self.plan_targets(run, query, &conditions).await?;
         if let Some(reading) = self.reads_first(run, &planned, (reads, &method)).await? {
             return Ok(Planning::Reads(reading));
         }
@@ -146,24 +148,30 @@ impl RowShape {
 /// tell.
 fn change_method(run: &Run, resource: &Resource, changes: &Changes, mentioned: &[String]) -> Result<Arc<Method>> {
     let parameter = |name: &&String| {
-        resource.methods_of(changes.verb).any(|m| matches!(takes(m, name), Some(Choice::Parameter(_))))
+        resource.methods_of(changes.verb).any(|m| match takes(m, name) {
+            Some(Choice::Parameter(_)) => true,
+            Some(Choice::Body(field)) => may_condition(resource, changes.verb, field),
+            _ => false,
+        })
     };
     let set = changes.set.iter().map(|(ident, _)| set_name(resource, changes.verb, ident));
     let set: Vec<String> = set.collect();
     let mut given: Vec<&str> = mentioned.iter().filter(parameter).map(String::as_str).collect();
     given.extend(set.iter().map(String::as_str));
     let default = |p: &_| run.context.default_of(resource, p).is_some();
-    let by_name = choose(resource, changes.verb, &Supply { given: &given, default: &default });
+    let by_name = choose(resource, changes.verb, &Supply { given: &given, told: &[], default: &default });
     let method = match by_name {
         Ok(method) => method.clone(),
         Err(_) => {
             // What rows only repeat of the request, reading them cannot tell.
-            given.extend(resource.columns.iter().filter(|c| !c.paths.is_empty()).map(|c| c.name.as_str()));
-            let chosen = choose(resource, changes.verb, &Supply { given: &given, default: &default }).cloned();
+            let rows = resource.columns.iter().filter(|c| !c.paths.is_empty());
+            let told: Vec<&str> = rows.map(|c| c.name.as_str()).collect();
+            let supply = Supply { given: &given, told: &told, default: &default };
+            let chosen = choose(resource, changes.verb, &supply).cloned();
             chosen.map_err(|error| {
                 run.context.set_up_first(error, &resource.provider, |supplied| {
                     let default = |p: &_| default(p) || supplied(p);
-                    choose(resource, changes.verb, &Supply { given: &given, default: &default }).is_ok()
+                    choose(resource, changes.verb, &Supply { default: &default, ..supply }).is_ok()
                 })
             })?
         }
@@ -190,7 +198,6 @@ fn set_name(resource: &Resource, verb: Verb, ident: &Ident) -> String {
 /// The new values, checked against the method as far as that can be done without them.
 fn news(resource: &Resource, method: &Method, changes: &Changes) -> Result<Vec<New>> {
     let set: Vec<String> = changes.set.iter().map(|(ident, _)| set_name(resource, changes.verb, ident)).collect();
-    check_body(resource, method, &set)?;
     let mut news = Vec::with_capacity(changes.set.len());
     for ((ident, expr), name) in changes.set.iter().zip(set) {
         let field = match takes(method, &name) {
@@ -214,22 +221,27 @@ fn news(resource: &Resource, method: &Method, changes: &Changes) -> Result<Vec<N
     Ok(news)
 }
 
-/// What the body cannot do without must be set: what the row has now is not what SET says.
-fn check_body(resource: &Resource, method: &Method, set: &[String]) -> Result<()> {
+/// What the body cannot do without must be given: what the row has now is not what the statement says.
+fn check_body((resource, method): (&Resource, &Method), verb: Verb, given: &[String]) -> Result<()> {
     let given = |field: &Field| {
-        set.iter().any(|name| match takes(method, name) {
+        given.iter().any(|name| match takes(method, name) {
             Some(Choice::Body(f)) => f.wire == field.wire,
             Some(Choice::Inside(inside)) => inside.field.wire == field.wire,
-            _ => false,
+            Some(Choice::Parameter(p)) => p.name == field.name,
+            None => false,
         })
     };
     let lacking = method.body.iter().flat_map(|b| &b.fields).find(|f| f.required && !given(f));
     let Some(Field { name, .. }) = lacking else { return Ok(()) };
-    Err(Error::statement(format!("{}.{} needs {name}, and SET does not give it", resource.full_name(), method.name))
-        .hint(match resource.column(name) {
-            Some(_) => format!("SET {name} = .., or SET {name} = {name} to keep it"),
-            None => format!("SET {name} = .."),
-        }))
+    let whole = format!("{}.{}", resource.full_name(), method.name);
+    if verb == Verb::Delete {
+        return Err(Error::statement(format!("{whole} needs {name}, and WHERE does not give it one value"))
+            .hint(format!("add it to the WHERE: AND {name} = '...'")));
+    }
+    Err(Error::statement(format!("{whole} needs {name}, and SET does not give it")).hint(match resource.column(name) {
+        Some(_) => format!("SET {name} = .., or SET {name} = {name} to keep it"),
+        None => format!("SET {name} = .."),
+    }))
 }
 
 /// What SET field = DEFAULT sends. None: the field is left out, of a request that says all of the thing anew.

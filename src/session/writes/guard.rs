@@ -10,7 +10,7 @@ use super::Write;
 use super::target::Target;
 use crate::error::{Error, Kind, Result, counted};
 use crate::plan::idents;
-use crate::registry::{Method, Resource, Verb};
+use crate::registry::{Kind as ValueKind, Method, Resource, Verb};
 use crate::session::{Run, Session};
 
 /// Rows of a destructive write that a person is shown before it.
@@ -107,10 +107,14 @@ pub(super) fn check_filtered(target: &Target, method: &Method, verb: Verb, selec
     let scope = scope(&target.resource);
     let of_row = |name: &str| !scope.iter().any(|s| s == name);
     // A thing that its scope alone names is one thing.
-    let single = tells_no_row_apart(method, &scope) && !is_list(&target.resource);
-    // An optional parameter of the write says how, not which.
+    let single = only_scope(method, &scope) && !is_list(&target.resource);
+    // An optional parameter of the write says how, not which; and so does a field of its body, unless it cannot do without
+    // it, or takes a list there: of what is meant.
+    let fields = || method.body.iter().flat_map(|b| &b.fields).filter(|_| verb == Verb::Delete);
     let known = |name: &str| {
-        target.resource.column(name).is_some() || method.parameters.iter().any(|p| p.required && p.name == name)
+        target.resource.column(name).is_some()
+            || method.parameters.iter().any(|p| p.required && p.name == name)
+            || fields().any(|f| f.name == name && (f.required || f.shape.kind == ValueKind::Array))
     };
     let beyond = |name: &str| known(name) && (single || of_row(name));
     let required = |name: &str| method.parameters.iter().any(|p| p.required && p.name == name);
@@ -129,7 +133,7 @@ pub(super) fn check_filtered(target: &Target, method: &Method, verb: Verb, selec
 
 /// Refuses a method that would act on a whole list where single rows of it are meant.
 pub(super) fn check_keyed(target: &Target, method: &Method) -> Result<()> {
-    if !is_list(&target.resource) || !tells_no_row_apart(method, &scope(&target.resource)) {
+    if !tells_no_row_apart(target, method) {
         return Ok(());
     }
     let full = target.resource.full_name();
@@ -141,8 +145,13 @@ pub(super) fn check_keyed(target: &Target, method: &Method) -> Result<()> {
     .hint(format!("EXEC {full}.{} calls it as it is; DESCRIBE METHOD {full}.{} lists what it takes", method.name, method.name)))
 }
 
+/// Whether a method of a list needs nothing that tells one of its rows from another.
+pub(super) fn tells_no_row_apart(target: &Target, method: &Method) -> bool {
+    is_list(&target.resource) && only_scope(method, &scope(&target.resource))
+}
+
 /// Whether a method needs nothing but the scope.
-fn tells_no_row_apart(method: &Method, scope: &[String]) -> bool {
+fn only_scope(method: &Method, scope: &[String]) -> bool {
     method.parameters.iter().filter(|p| p.required).all(|p| scope.contains(&p.name))
 }
 

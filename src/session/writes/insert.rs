@@ -69,11 +69,11 @@ impl Session {
 
 fn insert_method(run: &Run, resource: &Arc<Resource>, given: &[&str]) -> Result<Arc<Method>> {
     let default = |p: &_| run.context.default_of(resource, p).is_some();
-    let chosen = choose(resource, Verb::Insert, &Supply { given, default: &default }).cloned();
+    let chosen = choose(resource, Verb::Insert, &Supply { given, told: &[], default: &default }).cloned();
     chosen.map_err(|error| {
         run.context.set_up_first(error, &resource.provider, |supplied| {
             let default = |p: &_| default(p) || supplied(p);
-            choose(resource, Verb::Insert, &Supply { given, default: &default }).is_ok()
+            choose(resource, Verb::Insert, &Supply { given, told: &[], default: &default }).is_ok()
         })
     })
 }

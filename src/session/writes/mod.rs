@@ -4,6 +4,7 @@
 
 mod arguments;
 mod change;
+mod conditions;
 mod exec;
 mod guard;
 mod insert;

@@ -12,14 +12,15 @@ use datafusion::catalog::{
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::logical_expr::LogicalPlan;
 use sqlparser::ast::{
-    BinaryOperator, Expr, Ident, ObjectName, Query, SelectItem, SetExpr, TableAlias, TableFactor, TableWithJoins,
-    Visit, VisitMut, Visitor, VisitorMut,
+    Expr, Ident, ObjectName, Query, SelectItem, SetExpr, TableAlias, TableFactor, TableWithJoins, Visit, VisitMut,
+    Visitor, VisitorMut,
 };
 
+use super::conditions::Conditions;
 use super::guard;
 use crate::error::{Error, Kind, Result};
 use crate::plan::{ResourceTable, folded, unwrap};
-use crate::registry::{Column, Method, Resource};
+use crate::registry::{Method, Resource, asks, columns_of};
 use crate::session::query::{Instead, Planned, select_of, statement_of};
 use crate::session::{Run, Session};
 use crate::sql::{self, Statement};
@@ -74,6 +75,12 @@ impl Target {
 
     /// An unquoted wire spelling becomes the SQL name.
     fn sql_name(&self, ident: &Ident) -> String {
+        // StackQL's word for a field of the body.
+        let field = ident.value.strip_prefix("data__").filter(|_| ident.quote_style.is_none());
+        let fields = || self.resource.methods.iter().flat_map(|m| &m.body).flat_map(|b| &b.fields);
+        if let Some(field) = field.and_then(|field| fields().find(|f| f.wire == field || f.name == field)) {
+            return field.name.clone();
+        }
         let by_wire = self.resource.columns.iter().find(|c| c.wire == ident.value && ident.quote_style.is_none());
         let parameters = || self.resource.methods.iter().flat_map(|m| &m.parameters);
         let known = |name: &str| self.resource.column(name).is_some() || parameters().any(|p| p.name == name);
@@ -116,37 +123,6 @@ impl Target {
         mentions.found
     }
 
-    /// Columns of the target that a condition fixes to one value: those of `name = literal`, all joined by AND.
-    pub(super) fn fixed(&self, selection: &Expr) -> Vec<String> {
-        match selection {
-            Expr::Nested(inner) => self.fixed(inner),
-            Expr::BinaryOp { left, op: BinaryOperator::And, right } => {
-                self.fixed(left).into_iter().chain(self.fixed(right)).collect()
-            }
-            Expr::BinaryOp { left, op: BinaryOperator::Eq, right } => match (left.as_ref(), right.as_ref()) {
-                (column, Expr::Value(_)) | (Expr::Value(_), column) => self.named(column).into_iter().collect(),
-                _ => Vec::new(),
-            },
-            _ => Vec::new(),
-        }
-    }
-
-    /// The parameters that the query brings: all that the method cannot do without and that rows or conditions can tell,
-    /// and the optional ones that the statement names. One that rows have too is brought where a condition fixes it: to
-    /// filter by a region and then to delete in the API's own default region would be another write.
-    pub(super) fn parameters(&self, method: &Method, mentioned: &[String], fixed: &[String]) -> Vec<String> {
-        let is_row_column = |name: &str| self.resource.column(name).is_some_and(|c| !c.paths.is_empty());
-        let wanted = method.parameters.iter().filter(|p| {
-            let named = mentioned.contains(&p.name);
-            if p.required {
-                named || self.resource.column(&p.name).is_some() || p.variable.is_none()
-            } else {
-                named && (!is_row_column(&p.name) || fixed.contains(&p.name))
-            }
-        });
-        wanted.filter(|p| p.constant.is_none() || mentioned.contains(&p.name)).map(|p| p.name.clone()).collect()
-    }
-
     /// `SELECT items FROM target, from WHERE selection`
     pub(super) fn query(&self, items: Vec<Expr>, from: Vec<TableWithJoins>, selection: Option<Expr>) -> Result<Query> {
         let items = items.into_iter().enumerate();
@@ -170,21 +146,12 @@ impl Target {
         Ok(query)
     }
 
-    /// The resource with the parameters of `method` that are no column of it as columns, and nothing hidden.
+    /// The resource with what `method` takes and is no column of it as columns, and nothing hidden.
     fn nameable(&self, method: &Method) -> Resource {
         let mut resource = self.resource.as_ref().clone();
+        let new = columns_of(&resource.columns, asks(method).iter());
+        resource.columns.extend(new);
         resource.columns.iter_mut().for_each(|c| c.hidden = false);
-        for parameter in method.parameters.iter().filter(|p| self.resource.column(&p.name).is_none()) {
-            resource.columns.push(Column {
-                name: parameter.name.clone(),
-                wire: parameter.wire.clone(),
-                paths: Vec::new(),
-                shape: parameter.shape.clone(),
-                description: String::new(),
-                hidden: false,
-                only_by_key: false,
-            });
-        }
         resource
     }
 }
@@ -214,23 +181,17 @@ fn object_name(parts: &[String]) -> ObjectName {
 impl Session {
     /// The plan of the query that finds the targets: over the conditions alone where they say everything, else over
     /// the rows.
-    pub(super) async fn plan_targets(
-        &self,
-        run: &Run,
-        query: Query,
-        (target, method): (&Target, &Method),
-    ) -> Result<Planned> {
+    pub(super) async fn plan_targets(&self, run: &Run, query: Query, conditions: &Conditions<'_>) -> Result<Planned> {
+        let (target, method) = (conditions.target, &conditions.narrowed());
         let nameable = Arc::new(target.nameable(method));
         let all =
             self.plan_over(run, query.clone(), (&nameable, table(ResourceTable::whole(nameable.clone())))).await?;
         let used = used(&all)?;
-        let is_parameter = |name: &String| {
-            let row_column = target.resource.column(name).is_some_and(|c| !c.paths.is_empty());
-            method.parameters.iter().any(|p| p.name == *name && (p.required || !row_column))
-        };
         let unknown: Vec<&String> = used.iter().filter(|name| target.resource.column(name).is_none()).collect();
         let mut refusal = None;
-        if used.iter().all(is_parameter) {
+        let unreadable = !unknown.is_empty() || guard::check_keyed(target, method).is_err();
+        if used.iter().all(|name| conditions.needs_no_row(name)) || (unreadable && conditions.say_all(used.iter())) {
+            conditions.check_telling()?;
             let given = ResourceTable::of_targets(&target.resource, method);
             let planned = self.plan_over(run, query.clone(), (&nameable, table(given))).await?;
             match planned.physical().await {
@@ -240,8 +201,9 @@ impl Session {
         }
         if let (Some(first), full) = (unknown.first(), target.resource.full_name()) {
             return Err(refusal.unwrap_or_else(|| {
-                let of_rows = used.iter().find(|name| !is_parameter(name) && *name != *first);
+                let of_rows = used.iter().find(|name| !conditions.needs_no_row(name) && *name != *first);
                 let others = of_rows.map(|name| format!(", and leave {name} of its rows out")).unwrap_or_default();
+                let first = conditions.base(first);
                 Error::statement(format!("the rows of {full} do not tell their {first}, which {} takes", method.name))
                     .hint(format!("name it in WHERE by itself: {first} = '...' or {first} IN (...){others}"))
             }));
@@ -253,13 +215,8 @@ impl Session {
     }
 
     /// Whether all names in the query mean something. Sends nothing.
-    pub(super) async fn check_names(
-        &self,
-        run: &Run,
-        query: Query,
-        (target, method): (&Target, &Method),
-    ) -> Result<()> {
-        let nameable = Arc::new(target.nameable(method));
+    pub(super) async fn check_names(&self, run: &Run, query: Query, conditions: &Conditions<'_>) -> Result<()> {
+        let nameable = Arc::new(conditions.target.nameable(&conditions.narrowed()));
         let whole = table(ResourceTable::whole(nameable.clone()));
         self.plan_over(run, query, (&nameable, whole)).await.map(drop)
     }
