@@ -13,6 +13,7 @@ mod answers; // answers of every size and damage
 mod auth; // signing in, every way
 mod bodies; // what a write sends, and what it refuses to send
 mod child; // the program as a child process
+mod conditions;
 mod conformance; // whole registries, each method against a server made up from its document
 mod cursors; // lists by cursor and by link that break
 mod decoding; // the decoder against serde_json, and its fuzz loop

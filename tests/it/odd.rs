@@ -242,6 +242,7 @@ async fn a_single_row_needs_no_key_and_a_list_without_one_is_written_only_as_a_w
             &["GET /tenants/t/settings", "DELETE /tenants/t/settings"],
         ),
         ("EXEC odd.yard.crumbs.clear @uses = 0", &["DELETE /crumbs?uses=0"]),
+        ("DELETE FROM odd.yard.crumbs WHERE uses = 0", &["DELETE /crumbs?uses=0"]),
     ])
     .await;
     let whole = "takes nothing that tells one row from another";
@@ -252,7 +253,8 @@ async fn a_single_row_needs_no_key_and_a_list_without_one_is_written_only_as_a_w
         ("DELETE FROM odd.yard.crumbs", "without a condition"),
         ("DELETE FROM odd.yard.crumbs WHERE force = true", "without a condition"),
         ("DELETE FROM odd.yard.crumbs WHERE name = 'plain'", whole),
-        ("DELETE FROM odd.yard.crumbs WHERE uses = 0", whole),
+        ("DELETE FROM odd.yard.crumbs WHERE uses = 0 AND name = 'plain'", whole),
+        ("DELETE FROM odd.yard.crumbs WHERE uses >= 0", whole),
         ("DELETE FROM odd.yard.crumbs WHERE name IN (SELECT name FROM odd.yard.tags)", whole),
         ("UPDATE odd.yard.crumbs SET uses = 0 WHERE name = 'plain'", whole),
     ])
