@@ -1,8 +1,8 @@
 #!/usr/bin/env -S weir exec -i
 -- Starts the livestream of a meeting, waits until it is LIVE, and shows where it can be watched.
--- The script fails when the meeting is not LIVE after two minutes; the livestream was then started all the same.
+-- It fails when the meeting is not LIVE after two minutes; the livestream was then started all the same.
 --
---     weir exec --var app=14a396e7-ca44-4937-bf1f-050a69118543 --var meeting=ID -i examples/go_live.sql
+--     weir exec --var app=14a396e7-ca44-4937-bf1f-050a69118543 --var meeting=00f39e8f-0327-4119-9a25-3750aa7fd713 -i examples/go_live.sql
 
 SET wait = '120s';
 

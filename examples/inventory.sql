@@ -3,7 +3,6 @@
 -- The apps are listed once; then the livestreams of each app, several apps at a time.
 --
 --     weir exec -i examples/inventory.sql
---     weir exec -o html -f inventory.html -i examples/inventory.sql
 
 SELECT a.name AS app,
        l.status,

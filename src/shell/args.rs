@@ -30,14 +30,28 @@ REPLACE, DELETE and EXEC are requests that change things. Without a command, at 
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run statements and exit
+    ///
+    /// Everything is read, and parsed, before the first statement runs; the first failure ends the run. Data goes to
+    /// standard output, all talk to standard error, and the exit code says who can do something about a failure.
     Exec(Exec),
     /// Find what is wrong with scripts; nothing is sent, and no credentials are needed
+    ///
+    /// Each statement is parsed, its names are resolved, and it is planned as EXPLAIN plans it. All that is wrong is told,
+    /// each with its place; the exit code is that of the first.
     Check(Check),
     /// Go on with a write that did not end; without RUN, list such writes
+    ///
+    /// Rows that were not sent are sent, and those that failed are tried again. A row that may have taken effect is sent
+    /// again only where that does no harm.
     Resume(Resume),
     /// Type statements at a prompt
+    ///
+    /// Tab completes names, columns, values and options, and sends nothing for it; `\?` lists the shell's commands. Without
+    /// a terminal it reads a pipe.
     Shell(Shell),
     /// Serve a simulation of the API on this computer
+    ///
+    /// It lasts until Ctrl-C, and prints the variables that lead weir and other tools to it.
     Sandbox(Sandbox),
     /// Print what makes a shell complete weir's commands and options
     Completions(Completions),

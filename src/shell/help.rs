@@ -37,16 +37,16 @@ const EXAMPLES: [(&str, &str); 7] = [
     ),
     (
         "exec",
-        "  weir exec --sandbox \"SELECT uid, name FROM cloudflare.stream.live_inputs LIMIT 5\"
-  weir exec -o csv -f inputs.csv \"SELECT uid, name FROM cloudflare.stream.live_inputs\"
-  weir exec -i report.sql --var app=14a396e7-ca44-4937-bf1f-050a69118543
+        "  weir exec --sandbox \"SHOW PROVIDERS; SHOW EXTENDED VERSION\"
+  weir exec -o csv -f things.csv \"SELECT * FROM provider.service.things LIMIT 5\"
+  weir exec -i report.sql --var app=main
   weir exec --dry-run -i disable.sql    show the requests of its writes, and send none of them
   weir exec --read-only -i -            standard input, which may not change anything",
     ),
     (
         "check",
         "  weir check nightly.sql cleanup.sql
-  weir check -o json report.sql --var app=14a396e7-ca44-4937-bf1f-050a69118543",
+  weir check -o json report.sql --var app=main",
     ),
     (
         "resume",

@@ -2,7 +2,7 @@
 //! program has: every option, setting and exit code, and no others.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use mdbook_driver::MDBook;
 use weir::error::Kind;
@@ -13,19 +13,19 @@ use crate::pages::chapters;
 /// Options of other programs that the pages speak of.
 const FOREIGN: [&str; 5] = ["--quiet", "--path", "--locked", "--data-raw", "--release"];
 
-/// Builds the book into a folder.
-fn built() -> tempfile::TempDir {
+/// Builds the book into a folder of its own, or into the one that `WEIR_BOOK` names, to be looked at.
+fn built() -> (PathBuf, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
+    let root = std::env::var_os("WEIR_BOOK").map_or_else(|| folder.path().join("book"), |named| home().join(named));
     let mut book = MDBook::load(home()).unwrap();
-    book.config.build.build_dir = folder.path().join("book");
+    book.config.build.build_dir.clone_from(&root);
     book.build().unwrap();
-    folder
+    (root, folder)
 }
 
 #[test]
 fn the_book_can_be_built_and_each_of_its_links_leads_somewhere() {
-    let folder = built();
-    let root = folder.path().join("book");
+    let (root, _folder) = built();
     let (mut links, mut broken) = (0, Vec::new());
     for chapter in chapters() {
         let name = chapter.file_stem().unwrap().to_str().unwrap().to_owned() + ".html";

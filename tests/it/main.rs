@@ -15,12 +15,14 @@ mod blocks; // the code blocks of README and book, run
 mod bodies; // what a write sends, and what it refuses to send
 mod book; // the book as a whole: built, linked, and true to the help
 mod child; // the program as a child process
+mod completion; // completions of shells, and the manual
 mod conformance; // whole registries, each method against a server made up from its document
 mod cursors; // lists by cursor and by link that break
 mod decoding; // the decoder against serde_json, and its fuzz loop
 mod desk; // commands and results of the shell, at a terminal and through a pipe
 mod documents; // facts of the built-in documents that no statement shows
 mod errors; // the table of failures: message, hint, exit code
+mod examples; // the scripts of examples/, run as they say
 mod exit_codes; // each exit code of the program, and a statement that ends so
 mod explain; // what EXPLAIN says of a read
 mod faults; // lists that break in the middle
