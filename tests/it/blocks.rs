@@ -11,6 +11,7 @@
 //! <!-- weir: without sandbox -->             no sandbox and no token, but an account
 //! <!-- weir: same session -->                after the statements of the block before
 //! <!-- weir: exit 1 -->                      it ends with this exit code
+//! <!-- weir: shell -->                      typed into `weir shell`; what it costs is not shown
 //! <!-- weir: bare -->                        a table of one column is shown without its borders
 //! <!-- weir: file examples/gate.sql -->      the block is this file, and the file is run
 //! ```
@@ -33,6 +34,7 @@ struct Asks {
     options: Vec<String>,
     without_sandbox: bool,
     same_session: bool,
+    shell: bool,
     bare: bool,
     code: i32,
     file: Option<String>,
@@ -45,6 +47,7 @@ impl Asks {
             match (ask.as_str(), ask.split_once(' ')) {
                 ("without sandbox", _) => asks.without_sandbox = true,
                 ("same session", _) => asks.same_session = true,
+                ("shell", _) => asks.shell = true,
                 ("bare", _) => asks.bare = true,
                 (_, Some(("exec", options))) => asks.options = options.split(' ').map(str::to_owned).collect(),
                 (_, Some(("exit", code))) => asks.code = code.parse().map_err(|_| format!("no exit code: {code}"))?,
@@ -102,6 +105,7 @@ impl Job {
 
     async fn once(&self, before: &str, text: &str) -> Ran {
         let program = match self.block.language.as_str() {
+            _ if self.asks.shell => Program::new().arguments(["shell", "--sandbox", "--no-rc"]).input(text),
             "sh" => Program::shell(&text.replace("cargo run --quiet --", "weir")).set("PATH", &path()),
             _ => {
                 let program = Program::new().arguments(["exec"]).arguments(&self.asks.options);
@@ -124,7 +128,8 @@ impl Job {
 
     fn shown(&self, ran: &Ran) -> String {
         let out = if self.asks.bare { without_borders(&ran.out) } else { ran.out.clone() };
-        let talk = ran.talk.lines().filter(|line| !line.contains("answered by the sandbox"));
+        let unheard = |line: &&str| !self.asks.shell && !line.contains("answered by the sandbox");
+        let talk = ran.talk.lines().filter(unheard);
         on_one_port(&(out + &talk.map(|line| format!("{line}\n")).collect::<String>()))
     }
 }
@@ -280,6 +285,11 @@ async fn other_blocks_are_what_they_say() {
                         program = program.file(&format!("registry/demo/{name}"), &block.text);
                         files += 1;
                     }
+                }
+                // Whether the keys are known is for the tests of the configuration to say.
+                "toml" => {
+                    let read = toml::from_str::<toml::Table>(&block.text);
+                    read.unwrap_or_else(|e| panic!("{what}: {e}"));
                 }
                 "json" => {
                     let read = serde_json::from_str::<serde_json::Value>(&block.text);
