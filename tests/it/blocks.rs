@@ -22,19 +22,30 @@ use std::path::Path;
 use futures::StreamExt;
 
 use crate::harness::{ACCOUNT, Program, Ran, home, same_text};
-use crate::pages::{Block, Page, pages, rewrite};
+use crate::pages::{Block, Page, ended, pages, rewrite};
 
 /// What the blocks find beside them, besides examples/.
 const FILES: [(&str, &str); 1] =
     [("old.csv", "uid\n387e4193a099995cf8d0e9e7bdc54176\n4b70f19e159ac1bb026b725433d0db99\n")];
 
+/// Who runs a block.
+#[derive(Default, PartialEq)]
+enum By {
+    /// `weir exec --sandbox`.
+    #[default]
+    Exec,
+    /// `weir exec`, with an account and no token.
+    WithoutSandbox,
+    /// `weir shell --sandbox`.
+    Shell,
+}
+
 /// How a block is run.
 #[derive(Default)]
 struct Asks {
+    by: By,
     options: Vec<String>,
-    without_sandbox: bool,
     same_session: bool,
-    shell: bool,
     bare: bool,
     code: i32,
     file: Option<String>,
@@ -45,9 +56,9 @@ impl Asks {
         let mut asks = Asks::default();
         for ask in &block.asks {
             match (ask.as_str(), ask.split_once(' ')) {
-                ("without sandbox", _) => asks.without_sandbox = true,
+                ("without sandbox", _) => asks.by = By::WithoutSandbox,
                 ("same session", _) => asks.same_session = true,
-                ("shell", _) => asks.shell = true,
+                ("shell", _) => asks.by = By::Shell,
                 ("bare", _) => asks.bare = true,
                 (_, Some(("exec", options))) => asks.options = options.split(' ').map(str::to_owned).collect(),
                 (_, Some(("exit", code))) => asks.code = code.parse().map_err(|_| format!("no exit code: {code}"))?,
@@ -105,13 +116,13 @@ impl Job {
 
     async fn once(&self, before: &str, text: &str) -> Ran {
         let program = match self.block.language.as_str() {
-            _ if self.asks.shell => Program::new().arguments(["shell", "--sandbox", "--no-rc"]).input(text),
+            _ if self.asks.by == By::Shell => Program::new().arguments(["shell", "--sandbox", "--no-rc"]).input(text),
             "sh" => Program::shell(&text.replace("cargo run --quiet --", "weir")).set("PATH", &path()),
             _ => {
                 let program = Program::new().arguments(["exec"]).arguments(&self.asks.options);
-                let program = match self.asks.without_sandbox {
-                    true => program.set("CLOUDFLARE_ACCOUNT_ID", ACCOUNT),
-                    false => program.arguments(["--sandbox"]),
+                let program = match self.asks.by {
+                    By::WithoutSandbox => program.set("CLOUDFLARE_ACCOUNT_ID", ACCOUNT),
+                    _ => program.arguments(["--sandbox"]),
                 };
                 match &self.asks.file {
                     Some(file) => program.arguments(["-i", file]),
@@ -128,9 +139,9 @@ impl Job {
 
     fn shown(&self, ran: &Ran) -> String {
         let out = if self.asks.bare { without_borders(&ran.out) } else { ran.out.clone() };
-        let unheard = |line: &&str| !self.asks.shell && !line.contains("answered by the sandbox");
+        let unheard = |line: &&str| self.asks.by != By::Shell && !line.contains("answered by the sandbox");
         let talk = ran.talk.lines().filter(unheard);
-        on_one_port(&(out + &talk.map(|line| format!("{line}\n")).collect::<String>()))
+        on_one_port(&(out + &ended(talk)))
     }
 }
 
@@ -143,7 +154,7 @@ fn beside(mut program: Program) -> Program {
         let path = entry.unwrap().path();
         let (name, text) = (path.file_name().unwrap().to_str().unwrap(), std::fs::read_to_string(&path).unwrap());
         program = program.file(&format!("examples/{name}"), &text);
-        if name.ends_with(".csv") {
+        if path.extension().is_some_and(|e| e == "csv") {
             program = program.file(name, &text);
         }
     }
@@ -167,9 +178,7 @@ fn on_one_port(text: &str) -> String {
 }
 
 fn first_lines(text: &str, count: usize) -> String {
-    let mut first: String = text.lines().take(count).map(|line| format!("{line}\n")).collect();
-    first.push_str("...\n");
-    first
+    ended(text.lines().take(count)) + "...\n"
 }
 
 /// Tables of one column without borders and heading; an EXPLAIN is easier to read so.
@@ -226,6 +235,7 @@ async fn every_block_of_every_page_does_what_it_says() {
     let jobs = jobs(pages());
     let shown = jobs.iter().filter(|job| job.block.prints.is_some()).count();
     assert!(jobs.len() >= 40 && shown >= 35, "{} blocks were found, {shown} with what they print", jobs.len());
+    #[expect(clippy::disallowed_methods, reason = "a switch of the tests")]
     let bless = std::env::var_os("WEIR_BLESS").is_some();
     let running = jobs.into_iter().map(|job| async move {
         let ran = tokio::spawn(async move { (job.run().await, job) });
@@ -246,7 +256,9 @@ async fn every_block_of_every_page_does_what_it_says() {
             Ok((changes, job)) => wrong.extend(changes.iter().map(|(lines, new)| job.differs(lines, new))),
         }
     }
-    written.iter().for_each(|(page, changes)| rewrite(page, changes));
+    for (page, changes) in &written {
+        rewrite(page, changes);
+    }
     assert!(
         wrong.is_empty(),
         "{} blocks are not what they say; WEIR_BLESS=1 writes the pages anew\n\n{}",

@@ -52,8 +52,9 @@ fn lines(example: &str) -> Vec<String> {
 fn every_example_has_a_head_that_says_how_it_is_run() {
     let mut scripts = 0;
     for entry in std::fs::read_dir(home().join("examples")).unwrap() {
-        let name = entry.unwrap().file_name().into_string().unwrap();
-        if name.ends_with(".sql") {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        if path.extension().is_some_and(|e| e == "sql") {
             scripts += 1;
             let text = std::fs::read_to_string(home().join("examples").join(&name)).unwrap();
             assert!(text.starts_with("#!/usr/bin/env -S weir exec -i\n-- "), "{name}");
@@ -128,8 +129,8 @@ async fn inputs_are_made_from_the_file_as_they_were_shown() {
 async fn a_bulk_create_that_is_killed_is_resumed_and_makes_nothing_twice() {
     const ROWS: usize = 120;
     let fire = Fire::with(ROWS).await;
-    let rows: String = names(ROWS).iter().map(|name| format!("{name},ops@example.com,off,30\n")).collect();
-    fire.file("inputs.csv", &format!("name,owner,mode,keep_days\n{rows}"));
+    let rows = names(ROWS).join(",ops@example.com,off,30\n");
+    fire.file("inputs.csv", &format!("name,owner,mode,keep_days\n{rows},ops@example.com,off,30\n"));
     fire.gate.let_answers(30);
     let script = home().join("examples/bulk_create.sql");
     let running = fire.start(["exec", "--var", "file=inputs.csv", "-i", script.to_str().unwrap()]);

@@ -71,7 +71,7 @@ fn blocks(page: &str) -> Result<Vec<Block>, String> {
         let length = lines[at + 1..].iter().position(|line| *line == "```");
         let length = length.ok_or_else(|| format!("line {}: the block does not end", at + 1))?;
         let body = at + 1..at + 1 + length;
-        let text = lines[body.clone()].iter().map(|line| format!("{line}\n")).collect::<String>();
+        let text = ended(lines[body.clone()].iter().copied());
         let asks = at.checked_sub(1).map(|before| asked(lines[before])).unwrap_or_default();
         let behind = at.checked_sub(1).is_some_and(|before| lines[before] == "```");
         let shows = blocks.last().is_some_and(|last| matches!(last.language.as_str(), "sh" | "sql") && behind);
@@ -88,6 +88,11 @@ fn blocks(page: &str) -> Result<Vec<Block>, String> {
 fn asked(line: &str) -> Vec<String> {
     let inner = line.strip_prefix("<!-- weir: ").and_then(|rest| rest.strip_suffix(" -->"));
     inner.map(|asks| asks.split(", ").map(str::to_owned).collect()).unwrap_or_default()
+}
+
+/// Lines, each with its end.
+pub fn ended<'a>(lines: impl Iterator<Item = &'a str>) -> String {
+    lines.flat_map(|line| [line, "\n"]).collect()
 }
 
 /// Writes lines of a page anew: each range becomes its text. Ranges are in the page's order.
