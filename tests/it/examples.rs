@@ -175,6 +175,8 @@ async fn the_gate_opens_and_closes_with_its_sentence() {
     for line in lines("gate.sql") {
         desk.run(&line).await.code(0);
     }
+    #[cfg(unix)]
+    desk.run("./examples/gate.sql --read-only").await.code(0);
     let events = std::fs::read_to_string(desk.file("events.jsonl")).unwrap();
     assert_eq!(json(events.lines().last().unwrap())["exit_code"], 0, "{events}");
     desk.world.run("INSERT INTO cloudflare.stream.live_inputs (meta) VALUES ('{\"name\": \"test 1\"}')").await;
