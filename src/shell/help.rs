@@ -7,9 +7,24 @@ use super::args::Typed;
 
 /// The groups of options, in the words of their headings. What is in none is the command's own.
 const GROUPS: [(&str, &[&str]); 5] = [
-    ("Results", &["output", "file", "timing", "verbose", "outcomes", "events"]),
+    (
+        "Results",
+        &[
+            "output",
+            "file",
+            "null",
+            "no_header",
+            "separator",
+            "into",
+            "quiet",
+            "timing",
+            "verbose",
+            "outcomes",
+            "events",
+        ],
+    ),
     ("Variables", &["var", "text", "vars", "iqldata"]),
-    ("Where answers come from", &["sandbox", "registry"]),
+    ("Where answers come from", &["sandbox", "registry", "auth"]),
     ("Limits", &["max_requests", "timeout", "strict"]),
     (
         "Writes",
