@@ -1,10 +1,12 @@
 //! What was typed on the command line, and the environment. The only place that reads either.
 
 use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::builder::{PossibleValue, TypedValueParser};
+use clap::{Arg, Args, Parser, Subcommand};
 
 use crate::error::{Error, Kind, Result};
 use crate::output::{self, Format, Options};
@@ -22,24 +24,39 @@ pub struct Typed {
     pub common: Common,
 }
 
-const LONG: &str = "SQL for HTTP APIs. A registry of documents maps tables to HTTP operations: SELECT reads, INSERT and \
-EXEC are requests.
-
-Exit codes: 0 done; 1 the statement or a document is refused; 2 usage; 3 credentials; 4 the API refused; 5 network, rate \
-limit or budget; 6 writes partly done; 7 an ASSERT failed; 8 incomplete under --strict; 130 interrupted.";
+const LONG: &str = "SQL for HTTP APIs. A registry of documents maps tables to HTTP operations: SELECT reads; INSERT, UPDATE, \
+REPLACE, DELETE and EXEC are requests that change things. Without a command, at a terminal, it is the shell.";
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run statements and exit
+    ///
+    /// Everything is read, and parsed, before the first statement runs; the first failure ends the run. Data goes to
+    /// standard output, all talk to standard error, and the exit code says who can do something about a failure.
     Exec(Exec),
     /// Find what is wrong with scripts; nothing is sent, and no credentials are needed
+    ///
+    /// Each statement is parsed, its names are resolved, and it is planned as EXPLAIN plans it. All that is wrong is told,
+    /// each with its place; the exit code is that of the first.
     Check(Check),
     /// Go on with a write that did not end; without RUN, list such writes
+    ///
+    /// Rows that were not sent are sent, and those that failed are tried again. A row that may have taken effect is sent
+    /// again only where that does no harm.
     Resume(Resume),
     /// Type statements at a prompt
+    ///
+    /// Tab completes names, columns, values and options, and sends nothing for it; `\?` lists the shell's commands. Without
+    /// a terminal it reads a pipe.
     Shell(Shell),
     /// Serve a simulation of the API on this computer
+    ///
+    /// It lasts until Ctrl-C, and prints the variables that lead weir and other tools to it.
     Sandbox(Sandbox),
+    /// Print what makes a shell complete weir's commands and options
+    Completions(Completions),
+    /// Print a page of the manual; `weir man exec | man -l -` shows one
+    Man(Man),
 }
 
 #[derive(Debug, Args)]
@@ -157,13 +174,24 @@ pub struct Sandbox {
     pub port: u16,
 }
 
+#[derive(Debug, Args)]
+pub struct Completions {
+    /// The shell that is to complete
+    pub shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Args)]
+pub struct Man {
+    /// The command; without one the page is that of weir
+    pub command: Option<String>,
+}
+
 /// Options of every command that runs statements.
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub struct Common {
-    /// How to print results: table, vertical, json, jsonl, csv, tsv, markdown, html, vega, insert, parquet, arrow or
-    /// arrows; without, as the ending of -f says, or a table
-    #[arg(short, long, value_name = "FORMAT", value_parser = format, global = true)]
+    /// How to print results; without, as the ending of -f says, or a table
+    #[arg(short, long, value_name = "FORMAT", value_parser = formats(), global = true)]
     pub output: Option<Format>,
     /// Write results to a file, which appears when it is whole
     #[arg(short = 'f', long, value_name = "FILE", global = true)]
@@ -187,7 +215,7 @@ pub struct Common {
     #[arg(long, global = true)]
     pub sandbox: bool,
     /// Add a folder of providers; may be given several times
-    #[arg(long, value_name = "DIR", global = true)]
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath, global = true)]
     pub registry: Vec<PathBuf>,
     /// How to sign in, by provider, as a JSON object ('{"provider": {"type": "bearer", "credentialsenvvar": "NAME"}}')
     /// or @FILE; in place of what the documents say. `WEIR_AUTH` is the same
@@ -209,13 +237,13 @@ pub struct Common {
     #[arg(long, global = true)]
     pub read_only: bool,
     /// Show writes in place of sending them, as text, curl or json; reads are run
-    #[arg(long, value_name = "FORM", num_args = 0..=1, require_equals = true, default_missing_value = "text", global = true)]
+    #[arg(long, value_name = "FORM", num_args = 0..=1, require_equals = true, default_missing_value = "text", value_parser = words(&["text", "curl", "json"]), global = true)]
     pub dry_run: Option<String>,
     /// The most things that UPDATE, REPLACE, DELETE or EXEC .. FROM may change
     #[arg(long, value_name = "N", global = true)]
     pub max_affected: Option<u64>,
     /// When a row of a write fails: stop, or continue with the others
-    #[arg(long, value_name = "WHAT", global = true)]
+    #[arg(long, value_name = "WHAT", value_parser = words(&["stop", "continue"]), global = true)]
     pub on_error: Option<String>,
     /// With --on-error continue: how many rows may fail, as a count or a percentage
     #[arg(long, value_name = "N", global = true)]
@@ -300,6 +328,34 @@ fn format(text: &str) -> std::result::Result<Format, String> {
 
 fn separator(text: &str) -> std::result::Result<u8, String> {
     output::separator(text).map_err(|e| format!("{}: {}", e.message(), e.hint_text().unwrap_or_default()))
+}
+
+/// Reads a value as a function does, and offers its words to completion and help.
+#[derive(Clone)]
+struct Words<T> {
+    words: Vec<&'static str>,
+    read: fn(&str) -> std::result::Result<T, String>,
+}
+
+impl<T: Clone + Send + Sync + 'static> TypedValueParser for Words<T> {
+    type Value = T;
+
+    fn parse_ref(&self, command: &clap::Command, arg: Option<&Arg>, value: &OsStr) -> Result<T, clap::Error> {
+        self.read.parse_ref(command, arg, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(self.words.iter().map(PossibleValue::new)))
+    }
+}
+
+fn formats() -> Words<Format> {
+    Words { words: Format::names().collect(), read: format }
+}
+
+/// A setting's words; the setting itself says which others are wrong.
+fn words(words: &[&'static str]) -> Words<String> {
+    Words { words: words.to_vec(), read: |text| Ok(text.to_owned()) }
 }
 
 fn seconds(text: &str) -> std::result::Result<std::time::Duration, String> {

@@ -5,9 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::Parser;
-
-use super::args::{Check, Command, Common, Exec, Shell, Surroundings, Typed};
+use super::args::{Check, Command, Common, Exec, Shell, Surroundings};
 use super::desk::Desk;
 use super::draw::{Look, Source};
 use super::repl::{self, Start};
@@ -15,7 +13,7 @@ use super::report::Report;
 use super::script::{self as scripts, Events, Play, Reader, Runner, Text, Ways};
 use super::variables::pair;
 use super::view::Live;
-use super::{outcomes, resume};
+use super::{help, manual, outcomes, resume};
 use crate::error::{Error, Kind, Result};
 use crate::output::{Format, Options, Target};
 use crate::sandbox::{self, Sandbox};
@@ -38,7 +36,7 @@ fn quiet_panics(verbose: bool) {
 /// Runs the program.
 #[must_use]
 pub fn main() -> ExitCode {
-    let typed = Typed::parse();
+    let typed = help::typed();
     quiet_panics(typed.common.verbose);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -46,6 +44,8 @@ pub fn main() -> ExitCode {
     };
     let around = Surroundings::look();
     let result = match typed.command {
+        Some(Command::Completions(options)) => manual::completions(options.shell),
+        Some(Command::Man(options)) => manual::page(options.command.as_deref()),
         Some(Command::Sandbox(options)) => runtime.block_on(serve(options.port)),
         Some(Command::Exec(exec)) => {
             let result = runtime.block_on(run_exec(&exec, &typed.common, &around));

@@ -32,7 +32,7 @@ fn instead(word: &str) -> Option<(&'static str, &'static str)> {
         "AUTH" => ("there is no login", "give a token in the provider's environment variable; SHOW AUTH tells which"),
         "PURGE" => ("there is nothing to purge", "every statement asks the API anew"),
         "NATIVEQUERY" => {
-            ("there is no other engine below to query", "write the query itself; functions: SHOW FUNCTIONS")
+            ("there is no other engine below to query", "write the query itself; its functions are DataFusion's")
         }
         "SLEEP" => ("SLEEP is not there", "wait in the script that calls this one"),
         "REFRESH" => ("there are no materialized views", "CREATE OR REPLACE TABLE t AS SELECT .. reads anew"),

@@ -11,15 +11,19 @@
 
 mod answers; // answers of every size and damage
 mod auth; // signing in, every way
+mod blocks; // the code blocks of README and book, run
 mod bodies; // what a write sends, and what it refuses to send
+mod book; // the book as a whole: built, linked, and true to the help
 mod child; // the program as a child process
-mod conditions;
+mod completion; // completions of shells, and the manual
+mod conditions; // what WHERE asks of a method beyond its rows
 mod conformance; // whole registries, each method against a server made up from its document
 mod cursors; // lists by cursor and by link that break
 mod decoding; // the decoder against serde_json, and its fuzz loop
 mod desk; // commands and results of the shell, at a terminal and through a pipe
 mod documents; // facts of the built-in documents that no statement shows
 mod errors; // the table of failures: message, hint, exit code
+mod examples; // the scripts of examples/, run as they say
 mod exit_codes; // each exit code of the program, and a statement that ends so
 mod explain; // what EXPLAIN says of a read
 mod faults; // lists that break in the middle
@@ -38,10 +42,10 @@ mod layers; // the floors of the house, read from the sources
 mod lists; // random lists, served and in memory
 mod odd; // writes to a provider with awkward documents
 mod outcomes; // bad documents, partial writes, strictness, assertions
+mod pages; // README and book, cut into blocks
 mod program; // streams, files, scripts and exit codes of the program
 mod property; // random reads against the same rows in memory
 mod provider; // a provider of other shapes, from a folder
-mod readme; // the commands of the README
 mod reads; // how many requests a read takes
 mod requests; // what is sent for documents as StackQL's authors write them
 mod reshaped; // answers that a document reshapes: templates, XML, maps, text

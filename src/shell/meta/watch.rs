@@ -7,6 +7,8 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use futures::FutureExt;
+
 use super::Command;
 use super::reuse::rows_of;
 use crate::error::{Error, Kind, Result};
@@ -67,6 +69,9 @@ impl Desk<'_> {
         let (mut before, mut drawn, mut round) = (None, 0, 0);
         while rounds.times.is_none_or(|times| round < times) {
             round += 1;
+            // Listened for from here on, so that Ctrl-C counts that is pressed while the round is drawn.
+            let mut pressed = Box::pin(tokio::signal::ctrl_c());
+            let early = self.runtime.block_on(async { pressed.as_mut().now_or_never() }).is_some();
             let gathered = match self.statement(&piece, Way { gather: true, ..Way::default() }) {
                 Err(error) if error.kind() == Kind::Interrupted => return Ok(()),
                 gathered => gathered?,
@@ -80,13 +85,13 @@ impl Desk<'_> {
             if rounds.times == Some(round) {
                 break;
             }
-            let waited = self.runtime.block_on(async {
+            let waited = async {
                 tokio::select! {
                     () = tokio::time::sleep(rounds.every) => true,
-                    _ = tokio::signal::ctrl_c() => false,
+                    _ = pressed => false,
                 }
-            });
-            if !waited {
+            };
+            if early || !self.runtime.block_on(waited) {
                 break;
             }
         }
