@@ -211,7 +211,7 @@ async fn what_fixes_an_optional_parameter_of_a_delete_is_sent_with_it() {
     .await;
     lane.refuses(&[
         (&format!("{from} id = 'a' AND region LIKE 'e%' AND force"), "do not tell their force"),
-        ("DELETE FROM lane.main.addresses WHERE verified = true", "do not tell their"),
+        ("DELETE FROM lane.main.addresses WHERE verified = true", "only the API knows"),
     ])
     .await;
 }

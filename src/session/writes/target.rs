@@ -209,6 +209,7 @@ impl Session {
             }));
         }
         guard::check_keyed(target, method)?;
+        conditions.check_comparable(used.iter())?;
         let shown = Arc::new(used);
         let rows = ResourceTable::new(target.resource.clone(), &shown);
         self.plan_over(run, query, (&nameable, table(rows))).await
