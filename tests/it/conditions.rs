@@ -154,7 +154,7 @@ async fn a_delete_gives_its_body_what_the_conditions_say() {
     let from = "DELETE FROM lane.main.emails WHERE";
     lane.sends(&[
         (&format!("{from} emails = '[\"a\"]'"), &["DELETE /emails {\"emails\":[\"a\"]}"]),
-        (&format!("{from} data__emails = '[\"a\"]'"), &["DELETE /emails {\"emails\":[\"a\"]}"]),
+        (&format!("{from} \"data__emails\" = '[\"a\"]'"), &["DELETE /emails {\"emails\":[\"a\"]}"]),
         (&format!("{from} emails = '[\"a\"]' AND note = 'x'"), &["DELETE /emails {\"emails\":[\"a\"],\"note\":\"x\"}"]),
     ])
     .await;
