@@ -119,13 +119,13 @@ impl Columns<'_> {
     /// Rewrites one identifier where it is a wire spelling. One that is written in small letters may be a column of a
     /// local table as well, and is left alone when an SQL name anywhere equals it.
     fn respell(&mut self, ident: &mut Ident) {
-        if ident.quote_style.is_none() && !self.aliases.contains(&folded(ident)) {
+        // StackQL's word for a field of the body: what a request has is meant before what rows have.
+        let field = ident.value.strip_prefix("data__").map(str::to_owned);
+        if (ident.quote_style.is_none() || field.is_some()) && !self.aliases.contains(&folded(ident)) {
             let columns = || self.resources.iter().flat_map(|r| &r.columns);
             let is_sql_name = columns().any(|c| c.name == folded(ident));
             let wire = |c: &&Column| c.wire == ident.value && c.wire != c.name;
-            // StackQL's word for a field of the body: what a request has is meant before what rows have.
-            let field = ident.value.strip_prefix("data__");
-            let named = |c: &&Column| field.is_some_and(|field| c.wire == field || c.name == field);
+            let named = |c: &&Column| field.as_ref().is_some_and(|field| c.wire == *field || c.name == *field);
             let in_body = || columns().find(|c| c.paths.is_empty() && named(c)).or_else(|| columns().find(named));
             if !is_sql_name && let Some(column) = columns().find(wire).or_else(in_body) {
                 let span = ident.span;

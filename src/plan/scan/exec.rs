@@ -76,7 +76,9 @@ impl FetchExec {
             let unknown: Vec<&str> = unknown().map(|p| p.wire.as_str()).collect();
             let prepared = prepare(&fetch.call(&set).with_page(page), base_url.as_deref())?;
             let each = if unknown.is_empty() { String::new() } else { format!(" for each {}", unknown.join(", ")) };
-            requests.push(format!("{} {}{each}", prepared.verb.as_str(), prepared.shown_url));
+            let body =
+                prepared.shown_body.filter(|_| !set.body.is_empty()).map(|b| format!(" {b}")).unwrap_or_default();
+            requests.push(format!("{} {}{body}{each}", prepared.verb.as_str(), prepared.shown_url));
         }
         let schema = rows::schema(&fetch.columns[..fetch.output]);
         let properties = properties(EquivalenceProperties::new(schema));

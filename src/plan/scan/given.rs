@@ -19,7 +19,8 @@ pub fn targets(resource: &Resource, method: &Method) -> Resource {
     let asks = asks(method);
     let mut columns = columns_of(&[], asks.iter());
     // A condition may say them under either name.
-    for column in columns_of(&resource.columns, asks.iter()) {
+    let rows: Vec<Column> = resource.columns.iter().filter(|c| !c.paths.is_empty()).cloned().collect();
+    for column in columns_of(&rows, asks.iter()) {
         if columns.iter().all(|c| c.name != column.name) {
             columns.push(column);
         }

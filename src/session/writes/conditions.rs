@@ -101,6 +101,18 @@ impl<'a> Conditions<'a> {
         takes_aside(&self.target.resource, name)
     }
 
+    /// Refuses to read rows for a condition that they cannot be held against: were the API to pass over it, every row
+    /// would be written.
+    pub(super) fn check_comparable<'n>(&self, mut used: impl Iterator<Item = &'n String>) -> Result<()> {
+        let Some(name) = used.find(|name| self.base(name) != name.as_str()) else { return Ok(()) };
+        let (full, name) = (self.target.resource.full_name(), self.base(name));
+        Err(Error::statement(format!(
+            "only the API knows which rows of {full} a condition on {name} means, and no write is left to that; nothing \
+             was sent"
+        ))
+        .hint(format!("name the rows by what they have, as in WHERE id IN (SELECT id FROM {full} WHERE {name} = ..)")))
+    }
+
     /// Refuses a value that tells nothing where it is all that tells one row from another.
     pub(super) fn check_telling(&self) -> Result<()> {
         if !guard::tells_no_row_apart(self.target, self.method) {

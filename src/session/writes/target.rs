@@ -76,7 +76,7 @@ impl Target {
     /// An unquoted wire spelling becomes the SQL name.
     fn sql_name(&self, ident: &Ident) -> String {
         // StackQL's word for a field of the body.
-        let field = ident.value.strip_prefix("data__").filter(|_| ident.quote_style.is_none());
+        let field = ident.value.strip_prefix("data__");
         let fields = || self.resource.methods.iter().flat_map(|m| &m.body).flat_map(|b| &b.fields);
         if let Some(field) = field.and_then(|field| fields().find(|f| f.wire == field || f.name == field)) {
             return field.name.clone();
@@ -209,6 +209,7 @@ impl Session {
             }));
         }
         guard::check_keyed(target, method)?;
+        conditions.check_comparable(used.iter())?;
         let shown = Arc::new(used);
         let rows = ResourceTable::new(target.resource.clone(), &shown);
         self.plan_over(run, query, (&nameable, table(rows))).await

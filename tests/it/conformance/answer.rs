@@ -209,6 +209,8 @@ fn echo(row: &mut Value, said: &Said) {
             continue;
         };
         match value {
+            // Asked whether something is so, a row still says when.
+            Value::String(known) if is_moment(known) && !is_moment(&text) => {}
             Value::String(known) => *known = text,
             Value::Number(_) | Value::Bool(_) => {
                 if let Ok(parsed) = serde_json::from_str::<Value>(&text) {
@@ -218,6 +220,11 @@ fn echo(row: &mut Value, said: &Said) {
             _ => {}
         }
     }
+}
+
+fn is_moment(text: &str) -> bool {
+    let at = |place: usize| text.as_bytes().get(place).copied();
+    (at(4), at(7), at(10)) == (Some(b'-'), Some(b'-'), Some(b'T'))
 }
 
 /// Totals, numbers of pages and marks of a further page, around the rows.

@@ -133,7 +133,7 @@ impl Writer<'_> {
                 Location::Query => "query",
                 Location::Header => "header",
                 // It only tells which method is meant.
-                Location::Nowhere => continue,
+                Location::Nowhere | Location::Body => continue,
             };
             let declared = self.operation.parameters.iter().find(|p| p.name == parameter.wire && p.place == place);
             let Some(declared) = declared else {
