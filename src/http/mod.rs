@@ -31,7 +31,7 @@ pub use content::{content, misshapen};
 pub use exchange::{Budget, Exchange, Notices};
 pub use halt::{Halt, Halts};
 pub use log::{Record, RequestLog, Totals};
-pub use page::{PageFacts, PageRequest, next_link, same_origin};
+pub use page::{PageFacts, PageRequest, from_header, next_link, same_origin};
 pub use paging::{Completeness, Next, Pager};
 pub use reply::{Reply, may_have_taken_effect, no_rows, refusal_code, refused, success, unreadable};
 pub use retry::Policy;

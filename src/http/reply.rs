@@ -28,6 +28,8 @@ pub struct Reply {
     pub content_type: Option<String>,
     /// `Link`, all of them joined by commas.
     pub link: Option<String>,
+    /// The header that names the next page, where the document says another.
+    pub page_header: Option<String>,
     /// `Retry-After`
     pub retry_after: Option<String>,
     /// The body, decompressed.
@@ -40,8 +42,8 @@ pub struct Reply {
 
 impl Reply {
     pub(super) fn new(incoming: Incoming, label: String, doubt: bool) -> Self {
-        let Incoming { status, content_type, link, retry_after, body, .. } = incoming;
-        Reply { status, content_type, link, retry_after, body, label, doubt }
+        let Incoming { status, content_type, link, page_header, retry_after, body, .. } = incoming;
+        Reply { status, content_type, link, page_header, retry_after, body, label, doubt }
     }
 
     pub(super) fn json(&self) -> Option<Value> {
@@ -394,6 +396,7 @@ mod tests {
             status,
             content_type: Some(content_type.into()),
             link: None,
+            page_header: None,
             retry_after: None,
             body: Bytes::copy_from_slice(body.as_bytes()),
             label: "GET /x".into(),

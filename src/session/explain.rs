@@ -207,14 +207,11 @@ fn pages(fetch: &FetchExec) -> String {
         Some(limit) => format!(", until {limit} rows have come"),
         None => String::new(),
     };
-    match fetch.description().paging().style {
-        PagingStyle::Whole => String::new(),
-        PagingStyle::Page { parameter, .. }
-        | PagingStyle::Offset { parameter }
-        | PagingStyle::Cursor { parameter, .. }
-        | PagingStyle::Keyset { parameter, .. } => {
-            format!("  (then page by page, by {parameter}{limit})")
-        }
-        PagingStyle::NextUrl { .. } | PagingStyle::Link => format!("  (then page by page, by the link of each{limit})"),
+    let paging = fetch.description().paging();
+    match (&paging.style, paging.position()) {
+        (PagingStyle::Whole, _) => String::new(),
+        (_, Some(parameter)) => format!("  (then page by page, by {parameter}{limit})"),
+        (PagingStyle::Cursor { .. }, None) => format!("  (then page by page, by a token in the body{limit})"),
+        (_, None) => format!("  (then page by page, by the link of each{limit})"),
     }
 }

@@ -10,11 +10,11 @@ use serde_json::Value;
 use super::fetch::Fetch;
 use crate::error::{Error, Kind, Result};
 use crate::http::{
-    Call, Exchange, PageFacts, PageRequest, Reply, content, misshapen, next_link, no_rows, refused, success, unreadable,
+    Call, Exchange, PageFacts, PageRequest, Reply, content, from_header, misshapen, next_link, no_rows, refused, success, unreadable,
 };
 use crate::plan::context::StatementContext;
 use crate::plan::reading::ParameterSet;
-use crate::registry::{Column, JsonPath, Method, Paging, PagingStyle, Resource};
+use crate::registry::{Column, JsonPath, Method, Paging, PagingStyle, Resource, Source};
 use crate::rows::{Answer, Decoded, Decoder, Outline, compact};
 
 /// A page of a list, decoded.
@@ -223,8 +223,8 @@ impl Reading {
 
     /// Where an answer speaks of other pages.
     fn figures(&self) -> impl Iterator<Item = &JsonPath> {
-        let next = match &self.paging.style {
-            PagingStyle::Cursor { next, .. } | PagingStyle::NextUrl { next } => next.as_slice(),
+        let next = match self.paging.next() {
+            Some(Source::Body(paths)) => paths.as_slice(),
             _ => &[],
         };
         self.paging.total.iter().chain(&self.paging.total_pages).chain(next)
@@ -251,9 +251,13 @@ impl Reading {
     fn said(&self, answer: &Answer<'_>, facts: &mut PageFacts) {
         facts.total = answer.number_at(&self.paging.total);
         facts.total_pages = answer.number_at(&self.paging.total_pages);
+        let next = self.paging.next().and_then(|source| match source {
+            Source::Body(paths) => answer.text_at(paths),
+            Source::Header { pattern, .. } => from_header(self.reply.page_header.as_deref()?, pattern.as_deref()),
+        });
         match &self.paging.style {
-            PagingStyle::Cursor { next, .. } => facts.cursor = answer.text_at(next),
-            PagingStyle::NextUrl { next } => facts.next_url = answer.text_at(next),
+            PagingStyle::Cursor { .. } => facts.cursor = next,
+            PagingStyle::NextUrl { .. } => facts.next_url = next,
             _ => {}
         }
     }

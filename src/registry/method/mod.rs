@@ -3,6 +3,9 @@
 //! Knows the documents' form; no HTTP.
 
 mod body;
+mod configured;
+mod inferred;
+mod leaves;
 mod parameters;
 mod place;
 mod restates;
@@ -12,11 +15,13 @@ use serde_json::Value;
 
 use super::config::Config;
 use super::document::Document;
-use super::model::{HttpVerb, JsonPath, Method, NotFound, Order, PathPart};
+use super::model::{HttpVerb, JsonPath, Method, NotFound, Order, Paging, PagingStyle, PathPart, Slot};
 use super::weir_keys::{self, MethodKeys, OrderKeys};
 use super::{answer, schema};
 use crate::error::{Error, Result};
 use body::read_body;
+use configured::configured;
+use inferred::Listing;
 use parameters::{read_parameters, server};
 use place::Place;
 use told::{idempotency, paging, settles};
@@ -53,6 +58,15 @@ pub fn read(
     parameters.extend(read_parameters(&mut place, &path)?);
     let body = read_body(&mut place)?;
     let query_as_form = place.posts_its_query();
+    let answer = answer::read(document, method, operation, &keys, &here)?;
+    let told = keys.paging.map(|p| paging(p, &here)).transpose()?;
+    let listing = Listing {
+        document,
+        envelope: answer::envelope(document, method, operation),
+        parameters: &parameters,
+        answer: &answer,
+    };
+    let paging = told.or_else(|| untold(&mut place, http, body.is_some() && !query_as_form, &listing));
     let method = Method {
         name: name.to_owned(),
         description: operation_text(operation),
@@ -62,8 +76,8 @@ pub fn read(
         path,
         parameters,
         body: body.filter(|_| !query_as_form),
-        answer: answer::read(document, method, operation, &keys, &here)?,
-        paging: keys.paging.map(|p| paging(p, &here)).transpose()?,
+        answer,
+        paging,
         order: keys.order.into_iter().map(order).collect(),
         not_found: keys.not_found.map(|n| match n.means {
             weir_keys::NotFoundMeaning::NoRows => NotFound { unless_codes: n.unless_codes },
@@ -76,6 +90,22 @@ pub fn read(
         unsupported: place.unsupported,
     };
     Ok((method, place.notes))
+}
+
+/// The paging where `x-weir` says nothing: StackQL's words, else what can be inferred of a list that is read.
+fn untold(place: &mut Place<'_>, http: HttpVerb, has_body: bool, listing: &Listing<'_>) -> Option<Paging> {
+    if let Some(mut paging) = configured(place, listing.parameters) {
+        // What has no body carries the token in its query.
+        if let PagingStyle::Cursor { into, .. } = &mut paging.style
+            && let Slot::Body(path) = into
+            && !has_body
+        {
+            *into = Slot::Query(path.0.last().cloned().unwrap_or_default());
+        }
+        let is_list = listing.answer.many || http == HttpVerb::Get;
+        return is_list.then(|| listing.fill(paging));
+    }
+    (http == HttpVerb::Get && listing.answer.many).then(|| listing.infer())
 }
 
 fn order(keys: OrderKeys) -> Order {
