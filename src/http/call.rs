@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use super::body::{Written, secret_fields, texts, written};
+use super::graphql::query;
 use super::page::{PageRequest, same_origin};
 use super::style::{encode, parts, scalar};
 use super::target::{parsed, target, value_of};
@@ -135,6 +136,8 @@ pub fn prepare(call: &Call, base_url: Option<&str>) -> Result<Prepared> {
     };
     let written = if method.query_as_form {
         posted_query(&mut url, &mut shown_url)
+    } else if let Some(graphql) = &method.graphql {
+        Some(query(call, graphql)?)
     } else {
         written(method, call.paged_body().as_ref())?
     };
@@ -363,7 +366,10 @@ mod tests {
     fn a_page_replaces_its_parameters_and_adds_those_the_document_does_not_list() {
         let mut list = method(HttpVerb::Get, "/x");
         list.parameters = vec![parameter("page", Location::Query), parameter("q", Location::Query)];
-        let page = PageRequest { query: vec![("size".into(), "9".into()), ("page".into(), "2".into())], ..PageRequest::default() };
+        let page = PageRequest {
+            query: vec![("size".into(), "9".into()), ("page".into(), "2".into())],
+            ..PageRequest::default()
+        };
         let prepared = prepare(&call(list, &[("q", json!("v"))]).with_page(page), BASE).unwrap();
         assert_eq!(prepared.url.query(), Some("page=2&q=v&size=9"));
     }

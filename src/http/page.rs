@@ -15,6 +15,8 @@ pub struct PageRequest {
     pub headers: Vec<(String, String)>,
     /// Texts in the JSON of the body.
     pub body: Vec<(JsonPath, String)>,
+    /// The token of a query of GraphQL.
+    pub graphql: Option<String>,
     /// The URL that replaces the request's, where the API gives one.
     pub url: Option<String>,
 }

@@ -255,9 +255,9 @@ impl Pager {
             _ => false,
         };
         let told = self.total.is_some() || self.total_pages.is_some() || self.linked;
-        (self.paging.known == Known::Inferred && self.pages == 1 && mute && full && !told && self.fullest > 0).then(|| {
-            format!("the one page that came is full ({} rows), and nothing says how to ask for the next", self.rows)
-        })
+        (self.paging.known == Known::Inferred && self.pages == 1 && mute && full && !told && self.fullest > 0).then(
+            || format!("the one page that came is full ({} rows), and nothing says how to ask for the next", self.rows),
+        )
     }
 
     /// Whether a list by numbers has another page.
@@ -365,6 +365,7 @@ impl Pager {
         match into {
             Slot::Query(parameter) => self.sized(Some((parameter.clone(), token))),
             Slot::Header(name) => PageRequest { headers: vec![(name.clone(), token)], ..self.sized(None) },
+            Slot::GraphQl => PageRequest { graphql: Some(token), ..self.sized(None) },
             Slot::Body(path) => PageRequest { body: vec![(path.clone(), token)], ..self.sized(None) },
         }
     }

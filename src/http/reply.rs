@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::content::{content, misshapen};
 use super::exchange::Exchange;
+use super::graphql::graphql_refusal;
 use super::retry::reads;
 use super::transport::{Failure, Incoming, Stage};
 use super::written::is_json;
@@ -111,6 +112,9 @@ fn refusal(error: &Error) -> Option<&Refusal> {
 /// # Errors
 /// When the API refused (by status, or by its own word for success), or sent what the document does not declare.
 pub fn success(exchange: &Exchange, method: &Method, reply: &Reply) -> Result<Option<Value>> {
+    if let Some(error) = method.graphql.as_ref().and_then(|_| graphql_refusal(reply)) {
+        return Err(error);
+    }
     let Some(body) = content(exchange, method, reply)? else { return Ok(None) };
     let declared = method.answer.media_type.as_str();
     if method.answer.reshape.is_empty() && declared.starts_with("text/") && !is_json(declared) {

@@ -10,7 +10,8 @@ use serde_json::Value;
 use super::fetch::Fetch;
 use crate::error::{Error, Kind, Result};
 use crate::http::{
-    Call, Exchange, PageFacts, PageRequest, Reply, content, from_header, misshapen, next_link, no_rows, refused, success, unreadable,
+    Call, Exchange, PageFacts, PageRequest, Reply, content, from_header, graphql_refusal, misshapen, next_link,
+    no_rows, refused, success, unreadable,
 };
 use crate::plan::context::StatementContext;
 use crate::plan::reading::ParameterSet;
@@ -167,6 +168,9 @@ impl Reading {
         if !(200..300).contains(&reply.status) {
             return Err(refused(exchange, method, reply));
         }
+        if let Some(error) = method.graphql.as_ref().and_then(|_| graphql_refusal(reply)) {
+            return Err(error);
+        }
         if !method.answer.reshape.is_empty() {
             return self.read_reshaped();
         }
@@ -227,7 +231,7 @@ impl Reading {
             Some(Source::Body(paths)) => paths.as_slice(),
             _ => &[],
         };
-        self.paging.total.iter().chain(&self.paging.total_pages).chain(next)
+        self.paging.total.iter().chain(&self.paging.total_pages).chain(&self.paging.goes_on).chain(next)
     }
 
     /// What an answer says beside its rows.
@@ -255,6 +259,9 @@ impl Reading {
             Source::Body(paths) => answer.text_at(paths),
             Source::Header { pattern, .. } => from_header(self.reply.page_header.as_deref()?, pattern.as_deref()),
         });
+        let flags = &self.paging.goes_on;
+        let ended = !flags.is_empty() && !flags.iter().any(|path| answer.at(path) == Some("true"));
+        let next = next.filter(|_| !ended);
         match &self.paging.style {
             PagingStyle::Cursor { .. } => facts.cursor = next,
             PagingStyle::NextUrl { .. } => facts.next_url = next,

@@ -79,17 +79,19 @@ fn style(said: &Value, parameters: &[Parameter]) -> Result<(PagingStyle, Vec<Jso
 
 /// The number of the first page: the parameter's default, else 1.
 pub(super) fn first_page(parameter: &Parameter) -> u64 {
-    let default = parameter.shape.default.as_ref().and_then(|default| default.as_u64().or(default.as_str()?.parse().ok()));
+    let default =
+        parameter.shape.default.as_ref().and_then(|default| default.as_u64().or(default.as_str()?.parse().ok()));
     default.filter(|first| *first <= 1).unwrap_or(1)
 }
 
 /// A path of keys; a key with dots in it (`@odata.nextLink`) is tried as it is before it is taken for a path.
-fn paths(text: &str) -> Result<Vec<JsonPath>, String> {
+pub(super) fn paths(text: &str) -> Result<Vec<JsonPath>, String> {
     let keys = Pick::parse(text)?.keys().filter(|keys| !keys.is_empty());
     let keys = keys.ok_or_else(|| format!("`{text}` is not a path of keys"))?;
     let whole = text.trim().trim_start_matches("$.").to_owned();
     let mut paths = Vec::new();
-    if keys.len() > 1 && !whole.contains('[') {
+    let is_one = !text.trim().starts_with('$') || whole.contains('@');
+    if keys.len() > 1 && is_one && !whole.contains('[') {
         paths.push(JsonPath(vec![whole]));
     }
     paths.push(JsonPath(keys));

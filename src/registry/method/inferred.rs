@@ -62,8 +62,16 @@ const TOKENS: [(&[&str], &[&str]); 5] = [
     ),
     (
         &["page_token", "next_page_token", "next_token", "continuation_token", "pagination_token"],
-        &["next_page_token", "next_token", "continuation_token", "next_continuation_token", "pagination_token",
-          "next_cursor", "cursor", "next"],
+        &[
+            "next_page_token",
+            "next_token",
+            "continuation_token",
+            "next_continuation_token",
+            "pagination_token",
+            "next_cursor",
+            "cursor",
+            "next",
+        ],
     ),
     (&["marker", "start_marker"], &["next_marker", "end_marker", "marker"]),
     (&["after", "page_after", "starting_after"], &["after", "end_cursor", "next_cursor", "next_token"]),
@@ -122,7 +130,8 @@ impl Listing<'_> {
             }
         }
         let guessed = matches!(&paging.style, PagingStyle::Cursor { .. }) && self.token_style(leaves).is_none();
-        if silent && (whole || guessed)
+        if silent
+            && (whole || guessed)
             && let Some(size) = sizes
         {
             let default = size.shape.default.as_ref().and_then(Value::as_u64);
@@ -148,7 +157,8 @@ impl Listing<'_> {
             return PagingStyle::Offset { parameter: offset.wire.clone() };
         }
         // Only words that mean nothing else: `after` and `marker` may be anything where no answer has such a token.
-        let token = self.optional().filter(|p| p.shape.kind == Kind::String).find(|p| is(p, TOKENS[0].0) || is(p, TOKENS[1].0));
+        let token =
+            self.optional().filter(|p| p.shape.kind == Kind::String).find(|p| is(p, TOKENS[0].0) || is(p, TOKENS[1].0));
         if let Some(token) = token.filter(|_| self.answer.rows.iter().all(|path| !path.0.is_empty())) {
             let keys = ["next_cursor", "next_page_token", "next_token", "cursor"];
             let inner = |key: &str| UNSAID.map(|outer| JsonPath(vec![outer.to_owned(), key.to_owned()])).to_vec();
@@ -203,14 +213,19 @@ fn page_size(parameter: &Parameter) -> Option<PageSize> {
     Some(PageSize { parameter: parameter.wire.clone(), largest, smallest })
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a bound of page sizes is small and positive")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a bound of page sizes is small and positive"
+)]
 fn whole(bound: f64) -> u64 {
     bound.max(0.0) as u64
 }
 
 /// Where the leaves with these names stand, the names' order first.
 fn named(leaves: &[Leaf], names: &[&str], fits: impl Fn(&Leaf) -> bool) -> Vec<JsonPath> {
-    let of = |name: &&str| leaves.iter().filter(|leaf| leaf.name == **name && fits(leaf)).map(|l| l.path.clone()).collect();
+    let of =
+        |name: &&str| leaves.iter().filter(|leaf| leaf.name == **name && fits(leaf)).map(|l| l.path.clone()).collect();
     names.iter().flat_map(|name| -> Vec<JsonPath> { of(name) }).collect()
 }
 

@@ -25,12 +25,10 @@ pub(super) fn paging(keys: PagingKeys, here: &str) -> Result<Paging> {
             PagingStyle::Page { parameter: need(keys.parameter.clone(), "parameter")?, first: keys.first.unwrap_or(1) }
         }
         "offset" => PagingStyle::Offset { parameter: need(keys.parameter.clone(), "parameter")? },
-        "cursor" => {
-            PagingStyle::Cursor {
-                into: Slot::Query(need(keys.parameter.clone(), "parameter")?),
-                from: Source::Body(paths(&keys.next)?),
-            }
-        }
+        "cursor" => PagingStyle::Cursor {
+            into: Slot::Query(need(keys.parameter.clone(), "parameter")?),
+            from: Source::Body(paths(&keys.next)?),
+        },
         "keyset" => PagingStyle::Keyset {
             parameter: need(keys.parameter.clone(), "parameter")?,
             field: need(keys.field.clone(), "field")?,
@@ -51,6 +49,7 @@ pub(super) fn paging(keys: PagingKeys, here: &str) -> Result<Paging> {
         window: keys.window,
         total_may_differ: keys.total_may_differ,
         known: Known::Told,
+        goes_on: Vec::new(),
         full: Vec::new(),
     })
 }

@@ -23,6 +23,8 @@ pub struct Paging {
     pub total_may_differ: bool,
     /// Who says all this.
     pub known: Known,
+    /// Where the answer says `true` as long as there is more. Nowhere: a token says it.
+    pub goes_on: Vec<JsonPath>,
     /// Where nothing tells how to ask for more: a page of so many rows may not be all.
     pub full: Vec<u64>,
 }
@@ -51,6 +53,7 @@ impl Paging {
             window: None,
             total_may_differ: false,
             known: Known::Told,
+            goes_on: Vec::new(),
             full: Vec::new(),
         }
     }
@@ -61,8 +64,8 @@ impl Paging {
         match &self.style {
             PagingStyle::Page { parameter, .. }
             | PagingStyle::Offset { parameter }
-            | PagingStyle::Keyset { parameter, .. } => Some(parameter),
-            PagingStyle::Cursor { into: Slot::Query(parameter) | Slot::Header(parameter), .. } => Some(parameter),
+            | PagingStyle::Keyset { parameter, .. }
+            | PagingStyle::Cursor { into: Slot::Query(parameter) | Slot::Header(parameter), .. } => Some(parameter),
             PagingStyle::Cursor { .. } | PagingStyle::Whole | PagingStyle::NextUrl { .. } | PagingStyle::Link => None,
         }
     }
@@ -97,6 +100,8 @@ pub enum Slot {
     Header(String),
     /// In the JSON of its body.
     Body(JsonPath),
+    /// In its query of GraphQL.
+    GraphQl,
 }
 
 /// Where an answer says what comes next.
