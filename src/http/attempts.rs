@@ -171,6 +171,7 @@ impl<'a> Attempts<'a> {
             credentials: &signed.headers,
             body: self.body.clone(),
             request_id: access.request_id.as_deref(),
+            page_header: self.prepared.page_header.as_deref(),
         };
         let outcome = before(*deadline, self.client.transport.exchange(outgoing)).await;
         self.entry.note(|record| record.taken += begun.elapsed());

@@ -5,15 +5,16 @@
 use std::fmt;
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 use url::Url;
 
 use super::body::{Written, secret_fields, texts, written};
+use super::graphql::query;
 use super::page::{PageRequest, same_origin};
 use super::style::{encode, parts, scalar};
 use super::target::{parsed, target, value_of};
 use crate::error::{Error, Kind, Result};
-use crate::registry::{HttpVerb, Location, Method, Parameter, Style};
+use crate::registry::{HttpVerb, Location, Method, Paging, Parameter, Source, Style};
 use crate::secret::{MASK, Secret};
 
 /// Headers that belong to the transport or to the credentials: no parameter may set them.
@@ -63,6 +64,20 @@ impl Call {
         self
     }
 
+    /// The body with what the paging adds to it.
+    fn paged_body(&self) -> Option<Value> {
+        let mut body = self.body.clone();
+        for (path, token) in &self.page.body {
+            let mut at = body.get_or_insert_with(|| Value::Object(Map::new()));
+            for key in &path.0 {
+                let Value::Object(map) = at else { return body };
+                at = map.entry(key.clone()).or_insert_with(|| Value::Object(Map::new()));
+            }
+            *at = Value::String(token.clone());
+        }
+        body
+    }
+
     pub(super) fn argument(&self, wire: &str) -> Option<&Value> {
         self.arguments.iter().find(|(name, _)| name == wire).map(|(_, value)| value)
     }
@@ -94,6 +109,8 @@ pub struct Prepared {
     pub label: String,
     /// Secret values within the request, for the redactor.
     pub secrets: Vec<Secret>,
+    /// The header of the answer that names the next page, where it is not `Link`.
+    pub page_header: Option<String>,
 }
 
 impl fmt::Debug for Prepared {
@@ -119,15 +136,23 @@ pub fn prepare(call: &Call, base_url: Option<&str>) -> Result<Prepared> {
     };
     let written = if method.query_as_form {
         posted_query(&mut url, &mut shown_url)
+    } else if let Some(graphql) = &method.graphql {
+        Some(query(call, graphql)?)
     } else {
-        written(method, call.body.as_ref())?
+        written(method, call.paged_body().as_ref())?
     };
     let mut headers = headers(call)?;
+    headers.extend(call.page.headers.iter().cloned());
     headers.extend(written.as_ref().map(|w| ("Content-Type".to_owned(), w.media_type.clone())));
     let (body, shown_body) = written.map(|w| (w.bytes, w.shown)).unzip();
     let path = if call.page.url.is_some() { url.path().to_owned() } else { target(call, base_url, true)?.path };
     let label = format!("{} {path}", method.http.as_str());
-    Ok(Prepared { verb: method.http, url, headers, body, shown_url, shown_body, label, secrets: secrets(call) })
+    let page_header = match method.paging.as_ref().and_then(Paging::next) {
+        Some(Source::Header { name, .. }) => Some(name.clone()),
+        _ => None,
+    };
+    let (verb, secrets) = (method.http, secrets(call));
+    Ok(Prepared { verb, url, headers, body, shown_url, shown_body, label, secrets, page_header })
 }
 
 /// Takes the query off the URL, for the body of a POST.
@@ -341,7 +366,10 @@ mod tests {
     fn a_page_replaces_its_parameters_and_adds_those_the_document_does_not_list() {
         let mut list = method(HttpVerb::Get, "/x");
         list.parameters = vec![parameter("page", Location::Query), parameter("q", Location::Query)];
-        let page = PageRequest { query: vec![("size".into(), "9".into()), ("page".into(), "2".into())], url: None };
+        let page = PageRequest {
+            query: vec![("size".into(), "9".into()), ("page".into(), "2".into())],
+            ..PageRequest::default()
+        };
         let prepared = prepare(&call(list, &[("q", json!("v"))]).with_page(page), BASE).unwrap();
         assert_eq!(prepared.url.query(), Some("page=2&q=v&size=9"));
     }
@@ -453,7 +481,7 @@ mod tests {
         let page = |next: &str| {
             let mut list = method(HttpVerb::Get, "/x");
             list.parameters = vec![parameter("q", Location::Query)];
-            let page = PageRequest { query: vec![], url: Some(next.to_owned()) };
+            let page = PageRequest { url: Some(next.to_owned()), ..PageRequest::default() };
             prepare(&call(list, &[]).with_page(page), BASE)
         };
         assert_eq!(page("/v1/x?after=7&q=1").unwrap().url.as_str(), "https://api.example/v1/x?after=7&q=1");

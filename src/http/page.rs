@@ -1,13 +1,22 @@
 //! One page of a list: what it adds to the request, and what its answer says about the list. Pure.
 //! Owns the reading of `Link` headers; what bodies say is read beside their rows. Which page follows is `paging`'s.
 
+use regex::Regex;
 use url::Url;
+
+use crate::registry::JsonPath;
 
 /// What one page adds to the request of the first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PageRequest {
     /// Query parameters by wire name.
     pub query: Vec<(String, String)>,
+    /// Headers.
+    pub headers: Vec<(String, String)>,
+    /// Texts in the JSON of the body.
+    pub body: Vec<(JsonPath, String)>,
+    /// The token of a query of GraphQL.
+    pub graphql: Option<String>,
     /// The URL that replaces the request's, where the API gives one.
     pub url: Option<String>,
 }
@@ -25,7 +34,7 @@ pub struct PageFacts {
     pub total_pages: Option<u64>,
     /// The token of the next page.
     pub cursor: Option<String>,
-    /// The URL of the next page, from the body.
+    /// The URL of the next page, from the body or a header that the document names.
     pub next_url: Option<String>,
     /// The URL of the next page, from the `Link` header.
     pub link: Option<String>,
@@ -38,6 +47,17 @@ pub struct PageFacts {
 /// Whether two URLs share scheme, host and port: only then may credentials go from one to the other.
 pub fn same_origin(one: &Url, other: &Url) -> bool {
     one.origin().is_tuple() && one.origin() == other.origin()
+}
+
+/// What a header says of the next page: what the first group of `pattern` finds; without a pattern the target of
+/// `rel="next"`, or where there are no targets the whole.
+pub fn from_header(header: &str, pattern: Option<&str>) -> Option<String> {
+    let Some(pattern) = pattern else {
+        let plain = || (!header.contains('<')).then(|| header.trim().to_owned());
+        return next_link(header).or_else(plain);
+    };
+    let found = Regex::new(pattern).ok()?.captures(header)?;
+    found.get(1).or_else(|| found.get(0)).map(|text| text.as_str().to_owned())
 }
 
 /// The target of `rel="next"` in a `Link` header (RFC 8288).

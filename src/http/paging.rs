@@ -6,7 +6,7 @@ use std::collections::HashSet;
 
 use super::page::{PageFacts, PageRequest};
 use crate::error::{Error, Kind, Result};
-use crate::registry::{Paging, PagingStyle};
+use crate::registry::{Known, Paging, PagingStyle, Slot};
 
 /// More pages than this are taken for a server that never ends.
 const MOST_PAGES: u64 = 100_000;
@@ -51,12 +51,15 @@ pub struct Pager {
     empty: u32,
     before: Option<(u64, u64)>,
     sent: HashSet<String>,
+    /// A `Link` header that no document speaks of has led here: only links lead on.
+    linked: bool,
 }
 
 impl Pager {
     /// The way through a list of `paging`, of which `limit` rows are wanted.
     pub fn new(paging: &Paging, limit: Option<u64>) -> Self {
-        let size = paging.size.as_ref().map(|size| limit.map_or(size.largest, |l| l.min(size.largest)).max(1));
+        let size = paging.size.as_ref();
+        let size = size.map(|size| limit.map_or(size.largest, |l| l.min(size.largest)).max(size.smallest).max(1));
         Pager {
             paging: paging.clone(),
             size,
@@ -70,6 +73,7 @@ impl Pager {
             empty: 0,
             before: None,
             sent: HashSet::new(),
+            linked: false,
         }
     }
 
@@ -91,6 +95,10 @@ impl Pager {
         if self.limit.is_some_and(|limit| self.fresh >= limit) {
             return Ok(Next::End(self.gap().map_or(Completeness::Complete, Completeness::MayBeCut)));
         }
+        if self.follows_link(facts) {
+            let link = self.once("next page", facts.link.as_ref())?.map(linked);
+            return link.map_or_else(|| self.finish(self.rows).map(Next::End), |link| Ok(Next::Page(link)));
+        }
         let style = self.paging.style.clone();
         let next = match &style {
             PagingStyle::Whole => None,
@@ -102,9 +110,9 @@ impl Pager {
                 self.same_page_again(facts, parameter)?;
                 self.goes_on(facts).then(|| self.numbered(self.rows))
             }
-            PagingStyle::Cursor { parameter, .. } => {
+            PagingStyle::Cursor { into, .. } => {
                 let cursor = self.once("cursor", facts.cursor.as_ref())?;
-                cursor.map(|cursor| self.sized(Some((parameter.clone(), cursor))))
+                cursor.map(|cursor| self.with_token(into, cursor))
             }
             PagingStyle::NextUrl { .. } => self.once("next page", facts.next_url.as_ref())?.map(linked),
             PagingStyle::Link => self.once("next page", facts.link.as_ref())?.map(linked),
@@ -186,7 +194,9 @@ impl Pager {
         if self.limit.is_some_and(|limit| rows >= limit) {
             return Ok(gap.map_or(Completeness::Complete, Completeness::MayBeCut));
         }
-        if let Some(total) = self.total.filter(|total| *total > rows) {
+        // An empty page is the end, whatever a total counts of which nobody said what it is.
+        let emptied = self.paging.known == Known::Inferred && self.empty > 0;
+        if let Some(total) = self.total.filter(|total| *total > rows && !emptied) {
             let whole =
                 || format!("the API says that there are {total} rows, and gave {rows} on {}", self.page_count());
             let said = gap.unwrap_or_else(whole);
@@ -200,7 +210,7 @@ impl Pager {
             Some(window) if rows >= window && rows > 0 && !self.by_key() => Ok(Completeness::MayBeCut(format!(
                 "the list has {rows} rows, and the API is believed to cut it at {window} without a word"
             ))),
-            _ => Ok(Completeness::Complete),
+            _ => Ok(self.only_page_is_full().map_or(Completeness::Complete, Completeness::MayBeCut)),
         }
     }
 
@@ -222,13 +232,42 @@ impl Pager {
         Ok(())
     }
 
+    /// Whether the next page is where the answer's `Link` header says, though no document speaks of one. Where the answer
+    /// counts pages or rows, numbers lead as well, and side by side.
+    fn follows_link(&mut self, facts: &PageFacts) -> bool {
+        let uncounted = match self.paging.style {
+            PagingStyle::Whole => true,
+            PagingStyle::Page { .. } | PagingStyle::Offset { .. } => self.total.is_none() && self.total_pages.is_none(),
+            _ => false,
+        };
+        let silent = self.paging.known == Known::Inferred;
+        self.linked = silent && (self.linked || (uncounted && facts.link.is_some()));
+        self.linked
+    }
+
+    /// The one page of a list that came, where nothing tells how to ask for more, though there may be more.
+    fn only_page_is_full(&self) -> Option<String> {
+        let full = self.size.is_some_and(|size| self.fullest >= size) || self.paging.full.contains(&self.fullest);
+        let mute = match self.paging.style {
+            PagingStyle::Whole => true,
+            // That no token came may mean that it has a name which nobody guessed.
+            PagingStyle::Cursor { .. } => self.sent.is_empty() && !self.paging.full.is_empty(),
+            _ => false,
+        };
+        let told = self.total.is_some() || self.total_pages.is_some() || self.linked;
+        (self.paging.known == Known::Inferred && self.pages == 1 && mute && full && !told && self.fullest > 0).then(
+            || format!("the one page that came is full ({} rows), and nothing says how to ask for the next", self.rows),
+        )
+    }
+
     /// Whether a list by numbers has another page.
     fn goes_on(&self, facts: &PageFacts) -> bool {
         if facts.rows == 0 {
             return false;
         }
+        let last = self.total_pages.is_some_and(|pages| self.pages >= pages);
         if let Some(total) = self.total {
-            return self.rows < total;
+            return self.rows < total && !(last && self.paging.known == Known::Inferred);
         }
         if let Some(pages) = self.total_pages {
             return self.pages < pages;
@@ -276,7 +315,9 @@ impl Pager {
 
     /// A token or URL that was not sent before.
     fn once(&mut self, what: &str, token: Option<&String>) -> Result<Option<String>> {
-        let Some(token) = token.filter(|token| !token.is_empty()) else { return Ok(None) };
+        // How servers written in Go spell none.
+        let token = token.filter(|token| !matches!(token.trim(), "" | "<nil>" | "[]"));
+        let Some(token) = token else { return Ok(None) };
         if self.sent.insert(token.clone()) {
             return Ok(Some(token.clone()));
         }
@@ -312,28 +353,38 @@ impl Pager {
     fn sized(&self, position: Option<(String, String)>) -> PageRequest {
         let size =
             self.paging.size.as_ref().zip(self.size).map(|(size, rows)| (size.parameter.clone(), rows.to_string()));
-        PageRequest { query: position.into_iter().chain(size).collect(), url: None }
+        PageRequest { query: position.into_iter().chain(size).collect(), ..PageRequest::default() }
+    }
+
+    /// The page that a token names. Where only names say that it is one, a whole URL is no token.
+    fn with_token(&self, into: &Slot, token: String) -> PageRequest {
+        let is_url = token.starts_with("http://") || token.starts_with("https://");
+        if is_url && self.paging.known == Known::Inferred {
+            return linked(token);
+        }
+        match into {
+            Slot::Query(parameter) => self.sized(Some((parameter.clone(), token))),
+            Slot::Header(name) => PageRequest { headers: vec![(name.clone(), token)], ..self.sized(None) },
+            Slot::GraphQl => PageRequest { graphql: Some(token), ..self.sized(None) },
+            Slot::Body(path) => PageRequest { body: vec![(path.clone(), token)], ..self.sized(None) },
+        }
     }
 }
 
 fn linked(url: String) -> PageRequest {
-    PageRequest { query: Vec::new(), url: Some(url) }
+    PageRequest { url: Some(url), ..PageRequest::default() }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::registry::{JsonPath, PageSize};
+    use crate::registry::{JsonPath, PageSize, Source};
 
     fn paging(style: PagingStyle) -> Paging {
         Paging {
             style,
-            size: Some(PageSize { parameter: "per_page".into(), largest: 100 }),
-            total: Vec::new(),
-            total_pages: Vec::new(),
-            concurrent: false,
-            window: None,
-            total_may_differ: false,
+            size: Some(PageSize { parameter: "per_page".into(), largest: 100, smallest: 1 }),
+            ..Paging::whole()
         }
     }
 
@@ -347,7 +398,7 @@ mod tests {
 
     fn by_cursor() -> Paging {
         let next = vec![JsonPath::parse("$.info.cursor").unwrap()];
-        paging(PagingStyle::Cursor { parameter: "cursor".into(), next })
+        paging(PagingStyle::Cursor { into: Slot::Query("cursor".into()), from: Source::Body(next) })
     }
 
     fn rows(rows: u64) -> PageFacts {
@@ -469,7 +520,7 @@ mod tests {
     #[test]
     fn urls_from_body_and_header_are_followed_once() {
         let in_body = PageFacts { next_url: Some("https://h/2".into()), ..rows(1) };
-        let style = paging(PagingStyle::NextUrl { next: Vec::new() });
+        let style = paging(PagingStyle::NextUrl { from: Source::Body(Vec::new()) });
         assert_eq!(walk(&style, None, &[in_body.clone(), rows(1)]), "per_page=100 | https://h/2 | complete");
         assert!(walk(&style, None, &[in_body.clone(), in_body]).contains("error: page 2 gave a next page"));
         let in_header = PageFacts { link: Some("https://h/2".into()), ..rows(1) };

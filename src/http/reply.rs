@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::content::{content, misshapen};
 use super::exchange::Exchange;
+use super::graphql::graphql_refusal;
 use super::retry::reads;
 use super::transport::{Failure, Incoming, Stage};
 use super::written::is_json;
@@ -28,6 +29,8 @@ pub struct Reply {
     pub content_type: Option<String>,
     /// `Link`, all of them joined by commas.
     pub link: Option<String>,
+    /// The header that names the next page, where the document says another.
+    pub page_header: Option<String>,
     /// `Retry-After`
     pub retry_after: Option<String>,
     /// The body, decompressed.
@@ -40,8 +43,8 @@ pub struct Reply {
 
 impl Reply {
     pub(super) fn new(incoming: Incoming, label: String, doubt: bool) -> Self {
-        let Incoming { status, content_type, link, retry_after, body, .. } = incoming;
-        Reply { status, content_type, link, retry_after, body, label, doubt }
+        let Incoming { status, content_type, link, page_header, retry_after, body, .. } = incoming;
+        Reply { status, content_type, link, page_header, retry_after, body, label, doubt }
     }
 
     pub(super) fn json(&self) -> Option<Value> {
@@ -109,6 +112,9 @@ fn refusal(error: &Error) -> Option<&Refusal> {
 /// # Errors
 /// When the API refused (by status, or by its own word for success), or sent what the document does not declare.
 pub fn success(exchange: &Exchange, method: &Method, reply: &Reply) -> Result<Option<Value>> {
+    if let Some(error) = method.graphql.as_ref().and_then(|_| graphql_refusal(reply)) {
+        return Err(error);
+    }
     let Some(body) = content(exchange, method, reply)? else { return Ok(None) };
     let declared = method.answer.media_type.as_str();
     if method.answer.reshape.is_empty() && declared.starts_with("text/") && !is_json(declared) {
@@ -394,6 +400,7 @@ mod tests {
             status,
             content_type: Some(content_type.into()),
             link: None,
+            page_header: None,
             retry_after: None,
             body: Bytes::copy_from_slice(body.as_bytes()),
             label: "GET /x".into(),

@@ -141,6 +141,7 @@ pub fn method(http: HttpVerb, path: &str) -> Method {
         safe_to_retry: false,
         withdrawn: None,
         query_as_form: false,
+        graphql: None,
         unsupported: None,
     }
 }

@@ -48,6 +48,8 @@ pub(super) struct Outgoing<'a> {
     pub(super) body: Option<Bytes>,
     /// The header of the answer that names the request.
     pub(super) request_id: Option<&'a str>,
+    /// The header of the answer that names the next page, besides `Link`.
+    pub(super) page_header: Option<&'a str>,
 }
 
 /// What came in, whatever its status.
@@ -56,6 +58,7 @@ pub(super) struct Incoming {
     pub(super) status: u16,
     pub(super) content_type: Option<String>,
     pub(super) link: Option<String>,
+    pub(super) page_header: Option<String>,
     pub(super) retry_after: Option<String>,
     pub(super) location: Option<String>,
     pub(super) request_id: Option<String>,
@@ -147,7 +150,9 @@ impl Transport {
         let response = request.send().await.map_err(|error| failure(&error, Stage::Broken, 0))?;
         let id = outgoing.request_id.and_then(|name| response.headers().get(name)?.to_str().ok());
         let id = id.map(|id| id.chars().take(LONGEST_REQUEST_ID).collect());
-        self.read(response, id).await
+        let page = outgoing.page_header.and_then(|name| response.headers().get(name)?.to_str().ok());
+        let page = page.map(str::to_owned);
+        self.read(response, id).await.map(|incoming| Incoming { page_header: page, ..incoming })
     }
 
     async fn read(&self, mut response: reqwest::Response, request_id: Option<String>) -> Result<Incoming, Failure> {
@@ -160,6 +165,7 @@ impl Transport {
             status: response.status().as_u16(),
             content_type: text(CONTENT_TYPE),
             link: text(LINK),
+            page_header: None,
             retry_after: text(RETRY_AFTER),
             location: text(LOCATION),
             request_id,

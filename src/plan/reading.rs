@@ -81,6 +81,11 @@ pub fn plan(
     let supply = Supply { given: &given, told: &[], default: &|p| default(p).is_some() };
     let method = choose(resource, Verb::Select, &supply)?.clone();
     check_asides(resource, &method, &terms)?;
+    if method.graphql.as_ref().is_some_and(|query| query.mutation) {
+        let (name, full) = (&method.name, resource.full_name());
+        return Err(Error::statement(format!("{full}.{name} sends a mutation, and SELECT changes nothing"))
+            .hint(format!("EXEC {full}.{name} sends it")));
+    }
     let mut planner = Planner { resource, terms: &terms, exact: Vec::new(), notes: Vec::new() };
     let mut sets = vec![ParameterSet::default()];
     let mut by_key = Vec::new();

@@ -70,6 +70,12 @@ pub fn read(document: &Document, method: &Value, operation: &Value, keys: &Metho
     Ok(answer)
 }
 
+/// The schema of the whole answer of a method, as its operation has it.
+pub fn envelope<'d>(document: &'d Document, method: &Value, operation: &'d Value) -> Option<&'d Value> {
+    let said = method.get("response").unwrap_or(&Value::Null);
+    media(document, operation, said).ok()?.1?.get("schema")
+}
+
 /// Where the rows are, as it becomes known.
 struct Place<'d> {
     paths: Vec<JsonPath>,

@@ -7,7 +7,9 @@ use serde_json::Value;
 
 use super::config::{Config, Inherited};
 use super::document::Document;
-use super::model::{Column, HttpVerb, JsonPath, Kind, Method, PagingStyle, Parameter, Resource, Shape, Verbs};
+use super::model::{
+    Column, HttpVerb, JsonPath, Kind, Known, Location, Method, Paging, PagingStyle, Parameter, Resource, Shape, Verbs,
+};
 use super::weir_keys::{self, DerivedKeys, ResourceKeys};
 use super::{meant, method, schema, verbs};
 use crate::error::{Error, Result, nearest};
@@ -195,17 +197,13 @@ fn mark_only_by_key(resource: &mut Resource) {
     }
 }
 
-/// Page numbers, sizes, cursors and sort words are the program's business, not the user's.
+/// Page numbers, sizes, cursors and sort words are the program's business, where a document says so in our own words.
+/// Otherwise they are columns, as its users know them.
 fn owned_by_paging(method: &Method, parameter: &Parameter) -> bool {
     let wire = &parameter.wire;
-    let style = method.paging.as_ref().is_some_and(|paging| match &paging.style {
-        PagingStyle::Page { parameter, .. }
-        | PagingStyle::Offset { parameter }
-        | PagingStyle::Cursor { parameter, .. }
-        | PagingStyle::Keyset { parameter, .. } => parameter == wire,
-        PagingStyle::Whole | PagingStyle::NextUrl { .. } | PagingStyle::Link => false,
-    });
-    let size = method.paging.as_ref().and_then(|p| p.size.as_ref()).is_some_and(|s| s.parameter == *wire);
+    let told = method.paging.as_ref().filter(|paging| paging.known == Known::Told);
+    let style = told.and_then(Paging::position) == Some(wire);
+    let size = told.and_then(|p| p.size.as_ref()).is_some_and(|s| s.parameter == *wire);
     style || size || method.order.iter().any(|o| o.parameter == *wire)
 }
 

@@ -254,6 +254,16 @@ pub fn map_of<'a>(document: &'a Document, schema: &'a Value) -> Option<&'a Value
     document.resolve(values.or_else(by_pattern)?).ok()
 }
 
+/// The names of the properties of an object schema, wherever in `allOf`, `oneOf` and `anyOf` they stand.
+pub fn property_names<'a>(document: &'a Document, schema: &'a Value) -> Vec<&'a str> {
+    let mut found = Found::default();
+    // A reference that leads nowhere has no properties, and is reported where it is read.
+    match gather(document, schema, 0, &mut found) {
+        Ok(()) => found.properties.into_iter().map(|(name, _)| name.as_str()).collect(),
+        Err(_) => Vec::new(),
+    }
+}
+
 /// The schema of one property, wherever in `allOf`, `oneOf` and `anyOf` it stands.
 pub fn property<'a>(document: &'a Document, schema: &'a Value, key: &str, depth: usize) -> Option<&'a Value> {
     let schema = document.resolve(schema).ok()?;

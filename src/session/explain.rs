@@ -14,7 +14,7 @@ use super::writes::{Planning, Reads, check_extent};
 use super::{Answer, Rows, Run, Session};
 use crate::error::{Error, Result};
 use crate::plan::{CountExec, FetchExec, unwrap};
-use crate::registry::PagingStyle;
+use crate::registry::{Known, Paging, PagingStyle, Source};
 use crate::rows::to_json;
 use crate::sql::{Explain, Statement};
 
@@ -133,6 +133,11 @@ pub(super) fn described(plan: &Arc<dyn ExecutionPlan>) -> Vec<String> {
         }
     }
     lines.push(format!("Expected: {}", expected(plan, &fetches)));
+    for line in fetches.iter().filter_map(|fetch| paging(&fetch.description().paging())) {
+        if !lines.contains(&line) {
+            lines.push(line);
+        }
+    }
     let filters: Vec<&String> = fetches.iter().flat_map(|f| &f.description().shown_filters).collect();
     if !filters.is_empty() {
         lines.push("Filters".to_owned());
@@ -202,19 +207,47 @@ fn order_and_limit(plan: &Arc<dyn ExecutionPlan>, fetches: &[&FetchExec]) -> Vec
     lines
 }
 
+/// How pages are asked for, where nobody said it in our own words.
+fn paging(paging: &Paging) -> Option<String> {
+    let who = match paging.known {
+        Known::Told => return None,
+        Known::Configured => "config.pagination",
+        Known::Inferred => "inferred",
+    };
+    let from = paging.next().map(|source| match source {
+        Source::Body(paths) => paths.first().map(ToString::to_string).unwrap_or_default(),
+        Source::Header { name, .. } => format!("the header {name}"),
+    });
+    let mut what = match (&paging.style, paging.position()) {
+        (PagingStyle::Whole, _) => return None,
+        (PagingStyle::Link, _) => "the Link header".to_owned(),
+        (PagingStyle::NextUrl { .. }, _) => "the link of each answer".to_owned(),
+        (_, Some(parameter)) => parameter.to_owned(),
+        (_, None) => "a token in the body".to_owned(),
+    };
+    if let Some(size) = &paging.size {
+        what = format!("{what}/{}", size.parameter);
+    }
+    if let Some(from) = from {
+        what = format!("{what}, from {from}");
+    }
+    let numbered = matches!(paging.style, PagingStyle::Page { .. } | PagingStyle::Offset { .. });
+    if let Some(total) = paging.total.first().or(paging.total_pages.first()).filter(|_| numbered) {
+        what = format!("{what}, total at {total}");
+    }
+    Some(format!("Paging: {what} ({who})"))
+}
+
 fn pages(fetch: &FetchExec) -> String {
     let limit = match fetch.fetch() {
         Some(limit) => format!(", until {limit} rows have come"),
         None => String::new(),
     };
-    match fetch.description().paging().style {
-        PagingStyle::Whole => String::new(),
-        PagingStyle::Page { parameter, .. }
-        | PagingStyle::Offset { parameter }
-        | PagingStyle::Cursor { parameter, .. }
-        | PagingStyle::Keyset { parameter, .. } => {
-            format!("  (then page by page, by {parameter}{limit})")
-        }
-        PagingStyle::NextUrl { .. } | PagingStyle::Link => format!("  (then page by page, by the link of each{limit})"),
+    let paging = fetch.description().paging();
+    match (&paging.style, paging.position()) {
+        (PagingStyle::Whole, _) => String::new(),
+        (_, Some(parameter)) => format!("  (then page by page, by {parameter}{limit})"),
+        (PagingStyle::Cursor { .. }, None) => format!("  (then page by page, by a token in the body{limit})"),
+        (_, None) => format!("  (then page by page, by the link of each{limit})"),
     }
 }

@@ -33,6 +33,7 @@ mod formats; // every format: hostile values, files, switches, the page in a bro
 #[cfg(unix)]
 mod gate; // a gate between program and sandbox that holds requests and answers
 mod gated; // a server that waits to be told
+mod graphql; // queries of GraphQL: values in their places, pages, errors
 mod guards; // guards and previews of writes, as the program has them
 mod harness;
 mod joins; // how many requests a join takes
@@ -42,6 +43,7 @@ mod layers; // the floors of the house, read from the sources
 mod lists; // random lists, served and in memory
 mod odd; // writes to a provider with awkward documents
 mod outcomes; // bad documents, partial writes, strictness, assertions
+mod paged; // StackQL's forms of paging, and paging that is inferred
 mod pages; // README and book, cut into blocks
 mod program; // streams, files, scripts and exit codes of the program
 mod property; // random reads against the same rows in memory

@@ -171,6 +171,7 @@ impl TokenSource {
             shown_body: None,
             label,
             secrets: Vec::new(),
+            page_header: None,
         }
     }
 

@@ -10,11 +10,12 @@ use serde_json::Value;
 use super::fetch::Fetch;
 use crate::error::{Error, Kind, Result};
 use crate::http::{
-    Exchange, PageFacts, PageRequest, Reply, content, misshapen, next_link, no_rows, refused, success, unreadable,
+    Call, Exchange, PageFacts, PageRequest, Reply, content, from_header, graphql_refusal, misshapen, next_link,
+    no_rows, refused, success, unreadable,
 };
 use crate::plan::context::StatementContext;
 use crate::plan::reading::ParameterSet;
-use crate::registry::{Column, JsonPath, Method, Paging, PagingStyle, Resource};
+use crate::registry::{Column, JsonPath, Method, Paging, PagingStyle, Resource, Source};
 use crate::rows::{Answer, Decoded, Decoder, Outline, compact};
 
 /// A page of a list, decoded.
@@ -167,6 +168,9 @@ impl Reading {
         if !(200..300).contains(&reply.status) {
             return Err(refused(exchange, method, reply));
         }
+        if let Some(error) = method.graphql.as_ref().and_then(|_| graphql_refusal(reply)) {
+            return Err(error);
+        }
         if !method.answer.reshape.is_empty() {
             return self.read_reshaped();
         }
@@ -223,11 +227,11 @@ impl Reading {
 
     /// Where an answer speaks of other pages.
     fn figures(&self) -> impl Iterator<Item = &JsonPath> {
-        let next = match &self.paging.style {
-            PagingStyle::Cursor { next, .. } | PagingStyle::NextUrl { next } => next.as_slice(),
+        let next = match self.paging.next() {
+            Some(Source::Body(paths)) => paths.as_slice(),
             _ => &[],
         };
-        self.paging.total.iter().chain(&self.paging.total_pages).chain(next)
+        self.paging.total.iter().chain(&self.paging.total_pages).chain(&self.paging.goes_on).chain(next)
     }
 
     /// What an answer says beside its rows.
@@ -251,9 +255,16 @@ impl Reading {
     fn said(&self, answer: &Answer<'_>, facts: &mut PageFacts) {
         facts.total = answer.number_at(&self.paging.total);
         facts.total_pages = answer.number_at(&self.paging.total_pages);
+        let next = self.paging.next().and_then(|source| match source {
+            Source::Body(paths) => answer.text_at(paths),
+            Source::Header { pattern, .. } => from_header(self.reply.page_header.as_deref()?, pattern.as_deref()),
+        });
+        let flags = &self.paging.goes_on;
+        let ended = !flags.is_empty() && !flags.iter().any(|path| answer.at(path) == Some("true"));
+        let next = next.filter(|_| !ended);
         match &self.paging.style {
-            PagingStyle::Cursor { next, .. } => facts.cursor = answer.text_at(next),
-            PagingStyle::NextUrl { next } => facts.next_url = answer.text_at(next),
+            PagingStyle::Cursor { .. } => facts.cursor = next,
+            PagingStyle::NextUrl { .. } => facts.next_url = next,
             _ => {}
         }
     }

@@ -66,8 +66,7 @@ fn counted(node: &Arc<dyn ExecutionPlan>) -> Option<Arc<dyn ExecutionPlan>> {
         && !function.is_distinct()
         && function.expressions().iter().all(|e| e.downcast_ref::<Literal>().is_some_and(|l| !l.value().is_null()));
     let fetch = partial.input().downcast_ref::<FetchExec>()?;
-    let paging = fetch.description().paging();
-    let told = !paging.total.is_empty() && !paging.total_may_differ && paging.size.is_some();
+    let told = fetch.description().counts_by_total();
     if !plain(aggregate) || !plain(partial) || !counts_rows || !told {
         return None;
     }

@@ -121,7 +121,10 @@ impl FetchExec {
     #[must_use]
     pub fn with_smallest_page(mut self) -> FetchExec {
         if let Some(size) = self.fetch.paging().size {
-            let (largest, one) = (format!("{}={}", size.parameter, size.largest), format!("{}=1", size.parameter));
+            let (largest, one) = (
+                format!("{}={}", size.parameter, size.largest),
+                format!("{}={}", size.parameter, size.smallest.max(1)),
+            );
             self.requests = self.requests.iter().map(|r| r.replace(&largest, &one)).collect();
         }
         self

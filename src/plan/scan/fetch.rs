@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::http::Call;
 use crate::plan::reading::ParameterSet;
-use crate::registry::{Column, Method, Paging, Resource};
+use crate::registry::{Column, Known, Location, Method, Paging, Parameter, Resource};
 
 /// What a scan asks for. Plain data: it can be shown and compared.
 #[derive(Debug, Clone)]
@@ -42,10 +42,43 @@ impl Fetch {
         if body.is_empty() { call } else { call.with_body(Value::Object(body)) }
     }
 
-    /// How the method's list comes in pages.
+    /// How the method's list comes in pages. Where the statement says which page it wants, that page is the list; where it
+    /// says how large a page is, so large they are.
     #[must_use]
     pub fn paging(&self) -> Paging {
-        self.method.paging.clone().unwrap_or_else(Paging::whole)
+        let Some(mut paging) = self.method.paging.clone() else { return Paging::whole() };
+        if paging.known == Known::Told {
+            return paging;
+        }
+        let given = |wire: &str| self.sets.iter().any(|(set, _)| set.arguments.iter().any(|(name, _)| name == wire));
+        if paging.position().is_some_and(given) {
+            return Paging::whole();
+        }
+        if paging.size.as_ref().is_some_and(|size| given(&size.parameter)) {
+            paging.size = None;
+            paging.full = Vec::new();
+        }
+        // Nobody said that a total counts what a filter leaves.
+        if paging.known == Known::Inferred && self.sent_filters().any(given) {
+            paging.concurrent = false;
+        }
+        paging
+    }
+
+    /// Whether the API's total is the number of rows.
+    #[must_use]
+    pub fn counts_by_total(&self) -> bool {
+        let paging = self.paging();
+        let given = |wire: &str| self.sets.iter().any(|(set, _)| set.arguments.iter().any(|(name, _)| name == wire));
+        let all = paging.known != Known::Told && !self.sent_filters().any(given);
+        !paging.total.is_empty() && paging.size.is_some() && (!paging.total_may_differ || all)
+    }
+
+    /// Parameters that are not needed to ask at all, and so narrow what comes.
+    fn sent_filters(&self) -> impl Iterator<Item = &str> {
+        let size = self.method.paging.as_ref().and_then(|paging| paging.size.as_ref()).map(|size| &size.parameter);
+        let narrows = move |p: &&Parameter| !p.required && p.location == Location::Query && Some(&p.wire) != size;
+        self.method.parameters.iter().filter(narrows).map(|p| p.wire.as_str())
     }
 
     /// How many rows to ask the API for, when every row it gives is a row of the answer.

@@ -3,6 +3,10 @@
 //! Knows the documents' form; no HTTP.
 
 mod body;
+mod configured;
+mod graphql;
+mod inferred;
+mod leaves;
 mod parameters;
 mod place;
 mod restates;
@@ -12,11 +16,14 @@ use serde_json::Value;
 
 use super::config::Config;
 use super::document::Document;
-use super::model::{HttpVerb, JsonPath, Method, NotFound, Order, PathPart};
+use super::model::{HttpVerb, JsonPath, Method, NotFound, Order, Paging, PagingStyle, PathPart, Slot};
 use super::weir_keys::{self, MethodKeys, OrderKeys};
 use super::{answer, schema};
 use crate::error::{Error, Result};
 use body::read_body;
+use configured::configured;
+use graphql::graphql;
+use inferred::Listing;
 use parameters::{read_parameters, server};
 use place::Place;
 use told::{idempotency, paging, settles};
@@ -48,11 +55,22 @@ pub fn read(
     let config = config.below(method);
     let mut place =
         Place { document, config, method, operation, item, here: here.clone(), notes: Vec::new(), unsupported: None };
-    let (server, mut parameters) = server(&mut place);
-    let path = path_parts(&if place.drops_double_underscore() { without_selectors(&path) } else { path });
+    let (mut server, mut parameters) = server(&mut place);
+    let mut path = path_parts(&if place.drops_double_underscore() { without_selectors(&path) } else { path });
     parameters.extend(read_parameters(&mut place, &path)?);
     let body = read_body(&mut place)?;
     let query_as_form = place.posts_its_query();
+    let answer = answer::read(document, method, operation, &keys, &here)?;
+    let told = keys.paging.map(|p| paging(p, &here)).transpose()?;
+    let (graphql, by_query) = graphql(&mut place, (&mut server, &mut path), &mut parameters)?.unzip();
+    let body = body.filter(|_| graphql.is_none());
+    let listing = Listing {
+        document,
+        envelope: answer::envelope(document, method, operation),
+        parameters: &parameters,
+        answer: &answer,
+    };
+    let paging = told.or(by_query).or_else(|| untold(&mut place, http, body.is_some() && !query_as_form, &listing));
     let method = Method {
         name: name.to_owned(),
         description: operation_text(operation),
@@ -62,20 +80,39 @@ pub fn read(
         path,
         parameters,
         body: body.filter(|_| !query_as_form),
-        answer: answer::read(document, method, operation, &keys, &here)?,
-        paging: keys.paging.map(|p| paging(p, &here)).transpose()?,
+        answer,
+        paging,
         order: keys.order.into_iter().map(order).collect(),
         not_found: keys.not_found.map(|n| match n.means {
             weir_keys::NotFoundMeaning::NoRows => NotFound { unless_codes: n.unless_codes },
         }),
         idempotency: keys.idempotency_key.map(|i| idempotency(i, &here)).transpose()?,
         settles: keys.settles.map(|s| settles(s, &here)).transpose()?,
-        safe_to_retry: keys.safe_to_retry,
+        safe_to_retry: keys.safe_to_retry || graphql.as_ref().is_some_and(|query| !query.mutation),
         withdrawn: keys.withdrawn,
         query_as_form,
+        graphql,
         unsupported: place.unsupported,
     };
     Ok((method, place.notes))
+}
+
+/// The paging where `x-weir` says nothing: StackQL's words, else what can be inferred of a list that is read.
+fn untold(place: &mut Place<'_>, http: HttpVerb, has_body: bool, listing: &Listing<'_>) -> Option<Paging> {
+    if let Some(mut paging) = configured(place, listing.parameters) {
+        // What has no body carries the token in its query.
+        if let PagingStyle::Cursor { into, .. } = &mut paging.style
+            && let Slot::Body(path) = into
+            && !has_body
+        {
+            *into = Slot::Query(path.0.last().cloned().unwrap_or_default());
+        }
+        // One that holds for a whole service holds for its lists.
+        let own = place.method.pointer("/config/pagination").is_some();
+        let is_list = own || listing.answer.many || listing.answer.columns.is_empty();
+        return is_list.then(|| listing.fill(paging));
+    }
+    (http == HttpVerb::Get && listing.answer.many).then(|| listing.infer())
 }
 
 fn order(keys: OrderKeys) -> Order {

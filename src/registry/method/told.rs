@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::path;
 use crate::error::{Error, Result};
-use crate::registry::model::{Idempotency, PageSize, Paging, PagingStyle, Settles};
+use crate::registry::model::{Idempotency, Known, PageSize, Paging, PagingStyle, Settles, Slot, Source};
 use crate::registry::weir_keys::{IdempotencyKeys, PagingKeys, SettlesKeys};
 
 /// Seconds between two questions whether a call has taken effect, where the document says nothing.
@@ -25,14 +25,15 @@ pub(super) fn paging(keys: PagingKeys, here: &str) -> Result<Paging> {
             PagingStyle::Page { parameter: need(keys.parameter.clone(), "parameter")?, first: keys.first.unwrap_or(1) }
         }
         "offset" => PagingStyle::Offset { parameter: need(keys.parameter.clone(), "parameter")? },
-        "cursor" => {
-            PagingStyle::Cursor { parameter: need(keys.parameter.clone(), "parameter")?, next: paths(&keys.next)? }
-        }
+        "cursor" => PagingStyle::Cursor {
+            into: Slot::Query(need(keys.parameter.clone(), "parameter")?),
+            from: Source::Body(paths(&keys.next)?),
+        },
         "keyset" => PagingStyle::Keyset {
             parameter: need(keys.parameter.clone(), "parameter")?,
             field: need(keys.field.clone(), "field")?,
         },
-        "next_url" => PagingStyle::NextUrl { next: paths(&keys.next)? },
+        "next_url" => PagingStyle::NextUrl { from: Source::Body(paths(&keys.next)?) },
         "link" => PagingStyle::Link,
         other => return Err(Error::document(format!("{here}: `{other}` is no style of paging"))),
     };
@@ -41,12 +42,15 @@ pub(super) fn paging(keys: PagingKeys, here: &str) -> Result<Paging> {
     }
     Ok(Paging {
         style,
-        size: keys.size.map(|s| PageSize { parameter: s.parameter, largest: s.largest.max(1) }),
+        size: keys.size.map(|s| PageSize { parameter: s.parameter, largest: s.largest.max(1), smallest: 1 }),
         total: paths(&keys.total)?,
         total_pages: paths(&keys.total_pages)?,
         concurrent: keys.concurrent,
         window: keys.window,
         total_may_differ: keys.total_may_differ,
+        known: Known::Told,
+        goes_on: Vec::new(),
+        full: Vec::new(),
     })
 }
 

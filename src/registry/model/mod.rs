@@ -3,6 +3,7 @@
 
 mod auth;
 mod entry;
+mod graphql;
 mod operation;
 mod paging;
 mod provider;
@@ -12,6 +13,7 @@ mod value;
 
 pub use auth::*;
 pub use entry::*;
+pub use graphql::*;
 pub use operation::*;
 pub use paging::*;
 pub use provider::*;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::graphql::GraphQl;
 use super::paging::Paging;
 use super::reshape::Reshape;
 use super::value::{Column, Field, JsonPath, Shape};
@@ -44,6 +45,8 @@ pub struct Method {
     pub withdrawn: Option<String>,
     /// The query is sent as a form in the body (`get_query_to_post_form_utf_8`).
     pub query_as_form: bool,
+    /// The query of GraphQL that its body is.
+    pub graphql: Option<GraphQl>,
     /// Why weir cannot execute it, if it cannot.
     pub unsupported: Option<String>,
 }

@@ -21,6 +21,23 @@ pub struct Paging {
     pub window: Option<u64>,
     /// The total is only a hint: fewer rows earn a warning, not an error.
     pub total_may_differ: bool,
+    /// Who says all this.
+    pub known: Known,
+    /// Where the answer says `true` as long as there is more. Nowhere: a token says it.
+    pub goes_on: Vec<JsonPath>,
+    /// Where nothing tells how to ask for more: a page of so many rows may not be all.
+    pub full: Vec<u64>,
+}
+
+/// Who says how a list comes in pages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Known {
+    /// `x-weir`. Its parameters are no columns.
+    Told,
+    /// StackQL's `config.pagination`.
+    Configured,
+    /// Nobody: names of parameters and of what stands around the rows. Its totals are hints.
+    Inferred,
 }
 
 impl Paging {
@@ -35,6 +52,30 @@ impl Paging {
             concurrent: false,
             window: None,
             total_may_differ: false,
+            known: Known::Told,
+            goes_on: Vec::new(),
+            full: Vec::new(),
+        }
+    }
+
+    /// Wire name of the query parameter that says which page it is.
+    #[must_use]
+    pub fn position(&self) -> Option<&str> {
+        match &self.style {
+            PagingStyle::Page { parameter, .. }
+            | PagingStyle::Offset { parameter }
+            | PagingStyle::Keyset { parameter, .. }
+            | PagingStyle::Cursor { into: Slot::Query(parameter) | Slot::Header(parameter), .. } => Some(parameter),
+            PagingStyle::Cursor { .. } | PagingStyle::Whole | PagingStyle::NextUrl { .. } | PagingStyle::Link => None,
+        }
+    }
+
+    /// Where the answer says what the next page is asked for by, where it does not stand in a `Link` header.
+    #[must_use]
+    pub fn next(&self) -> Option<&Source> {
+        match &self.style {
+            PagingStyle::Cursor { from, .. } | PagingStyle::NextUrl { from } => Some(from),
+            _ => None,
         }
     }
 }
@@ -44,8 +85,37 @@ impl Paging {
 pub struct PageSize {
     /// Wire name of the query parameter.
     pub parameter: String,
-    /// Largest size the API takes.
+    /// Largest size to ask for.
     pub largest: u64,
+    /// Smallest size the API takes.
+    pub smallest: u64,
+}
+
+/// Where a request carries a token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Slot {
+    /// Wire name of a query parameter.
+    Query(String),
+    /// Name of a header.
+    Header(String),
+    /// In the JSON of its body.
+    Body(JsonPath),
+    /// In its query of GraphQL.
+    GraphQl,
+}
+
+/// Where an answer says what comes next.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Source {
+    /// In its body, tried in order.
+    Body(Vec<JsonPath>),
+    /// In a header: what the pattern's first group finds; without one, the target of `rel="next"`, else the whole.
+    Header {
+        /// Its name.
+        name: String,
+        /// A regular expression.
+        pattern: Option<String>,
+    },
 }
 
 /// Ways from one page to the next.
@@ -65,12 +135,12 @@ pub enum PagingStyle {
         /// Wire name of the query parameter.
         parameter: String,
     },
-    /// A token from the answer goes into the next request's query. No token: the end.
+    /// A token from the answer goes into the next request. No token: the end.
     Cursor {
-        /// Wire name of the query parameter.
-        parameter: String,
-        /// Where the token stands, tried in order.
-        next: Vec<JsonPath>,
+        /// Where the request carries it.
+        into: Slot,
+        /// Where the answer has it.
+        from: Source,
     },
     /// The last row's value goes into the next request's query (`after=<created>`); rows that repeat are dropped
     /// by key. Ends when a page brings nothing new.
@@ -82,8 +152,8 @@ pub enum PagingStyle {
     },
     /// A URL in the answer. None: the end.
     NextUrl {
-        /// Where the URL stands, tried in order.
-        next: Vec<JsonPath>,
+        /// Where the answer has it.
+        from: Source,
     },
     /// `Link: <url>; rel="next"` (RFC 8288). None: the end.
     Link,

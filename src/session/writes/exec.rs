@@ -13,7 +13,7 @@ use super::returning::Returning;
 use super::{Planning, Reads, Write, guard};
 use crate::error::{Error, Result};
 use crate::plan::{Lineage, folded};
-use crate::registry::{Choice, Method, Verb, check_given, takes};
+use crate::registry::{Choice, Known, Method, Verb, check_given, takes};
 use crate::session::query::statement_of;
 use crate::session::show::method_of;
 use crate::session::{Run, Session};
@@ -33,7 +33,7 @@ impl Session {
         let resource = self.with_names(|names| names.resource(table))?;
         let method = method_of(&resource, name)?;
         let whole = format!("{}.{}", resource.full_name(), method.name);
-        if method.paging.is_some() {
+        if method.paging.as_ref().is_some_and(|paging| paging.known == Known::Told) {
             return Err(Error::statement(format!("{whole} is a list"))
                 .hint(format!("SELECT * FROM {} reads it, page after page", resource.full_name())));
         }
