@@ -13,6 +13,7 @@ mod load;
 mod method;
 mod model;
 mod provider;
+mod reach;
 mod reshape;
 mod roots;
 mod schema;
@@ -30,7 +31,8 @@ pub use config::Inherited;
 pub use document::read_yaml;
 pub use fit::{Fitted, fit};
 pub use model::*;
-pub use sign_in::by_provider;
+pub use reach::Way;
+pub use sign_in::{Author, by_provider, scheme};
 pub use source::Registry;
 pub use template::Template;
 

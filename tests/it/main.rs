@@ -37,6 +37,7 @@ mod layers; // the floors of the house, read from the sources
 mod lists; // random lists, served and in memory
 mod odd; // writes to a provider with awkward documents
 mod outcomes; // bad documents, partial writes, strictness, assertions
+mod profiles; // the configuration file, profiles and catalogs, and limits that processes share
 mod program; // streams, files, scripts and exit codes of the program
 mod property; // random reads against the same rows in memory
 mod provider; // a provider of other shapes, from a folder
