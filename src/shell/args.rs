@@ -383,3 +383,28 @@ impl Surroundings {
 pub fn terminal_width() -> Option<usize> {
     comfy_table::Table::new().width().map(usize::from).filter(|columns| *columns > 0)
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+    use crate::session::settings_table;
+
+    #[test]
+    fn every_option_of_a_setting_is_on_the_command_line_and_gives_that_setting() {
+        let command = Typed::command();
+        for known in settings_table() {
+            let Some(flag) = known.flag else { continue };
+            let argument = command.get_arguments().find(|argument| argument.get_long() == Some(flag));
+            let argument = argument.unwrap_or_else(|| panic!("there is no --{flag}"));
+            let typed = match argument.get_action().takes_values() {
+                true => format!("--{flag}=1"),
+                false => format!("--{flag}"),
+            };
+            let typed = Typed::try_parse_from(["weir", &typed]).unwrap();
+            let given: Vec<&str> = typed.common.given().into_iter().map(|(name, _)| name).collect();
+            assert_eq!(given, [known.name], "--{flag}");
+        }
+    }
+}

@@ -46,7 +46,7 @@ pub struct Settings {
     /// Settings of the engine (`datafusion.*`).
     pub engine: BTreeMap<String, String>,
     /// Where values come from that are not the default.
-    pub(in crate::session) origins: BTreeMap<String, Origin>,
+    pub origins: BTreeMap<String, Origin>,
 }
 
 impl Default for Settings {
