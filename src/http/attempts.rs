@@ -145,7 +145,7 @@ impl<'a> Attempts<'a> {
         self.token = self.renewed().await?;
         let Exchange { access, credentials, budget, deadline, .. } = self.exchange;
         let origin = self.prepared.url.origin().ascii_serialization();
-        let lane = self.client.limiter.lane(&origin, credentials.fingerprint(), access);
+        let lane = self.client.limiter.lane(&origin, credentials, access);
         let arrived = Instant::now();
         let pass = tokio::select! {
             biased;

@@ -2,6 +2,7 @@
 //! Owns what a session's requests share; one URL's attempts are `attempts`', what an answer means is `reply`'s.
 //! Must not know paging or rows.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -103,6 +104,13 @@ impl Client {
     #[must_use]
     pub fn with_policy(mut self, policy: Policy) -> Self {
         self.policy = policy;
+        self
+    }
+
+    /// The same client, which keeps under the rate together with the other processes that use `folder`.
+    #[must_use]
+    pub fn sharing_limits(mut self, folder: PathBuf) -> Self {
+        self.limiter = Limiter::shared(folder);
         self
     }
 

@@ -5,13 +5,16 @@
 //! server saw it somewhere in between, so it never sees more than the window allows.
 
 use std::collections::{HashMap, VecDeque};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Mutex as Turn, Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
+use super::auth::Credentials;
 use super::exchange::Exchange;
+use super::shared::{Book, Shared, Turn as Answer};
 use crate::error::{Error, Kind, Result};
 use crate::registry::{Access, RateWindow};
 
@@ -23,18 +26,45 @@ const WORTH_TELLING: Duration = Duration::from_secs(1);
 
 /// All lanes of a session. Clones share them.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Limiter(Arc<Mutex<Lanes>>);
+pub(super) struct Limiter {
+    lanes: Arc<Mutex<Lanes>>,
+    /// What other processes know of them, too.
+    shared: Option<Arc<Shared>>,
+}
 
 type Lanes = HashMap<(String, u64), Arc<Lane>>;
 
 impl Limiter {
-    /// The lane of `origin` under this fingerprint of credentials. What `access` says when it is first used holds.
-    pub(super) fn lane(&self, origin: &str, fingerprint: u64, access: &Access) -> Arc<Lane> {
-        let mut lanes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let lane = lanes.entry((origin.to_owned(), fingerprint)).or_insert_with(|| Arc::new(Lane::new(origin, access)));
+    /// One that keeps under the rate together with the other processes that use `folder`.
+    pub(super) fn shared(folder: PathBuf) -> Limiter {
+        Limiter { lanes: Arc::default(), shared: Some(Arc::new(Shared::new(folder))) }
+    }
+
+    /// The lane of `origin` with these credentials. What `access` says when it is first used holds.
+    pub(super) fn lane(&self, origin: &str, credentials: &Credentials, access: &Access) -> Arc<Lane> {
+        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (origin.to_owned(), credentials.fingerprint());
+        let lane = lanes.entry(key).or_insert_with(|| {
+            let book = self.shared.as_ref().map(|shared| match shared.book(origin, credentials) {
+                Ok(book) => Outside::Book(book),
+                Err(error) => Outside::Lost(shared.clone(), error),
+            });
+            Arc::new(Lane::new(origin, access, book))
+        });
         Arc::clone(lane)
     }
 }
+
+/// What there is of the other processes.
+#[derive(Debug)]
+enum Outside {
+    Book(Book),
+    /// It cannot be had, and why.
+    Lost(Arc<Shared>, std::io::Error),
+}
+
+/// Looks at a file that another process is writing; longer than that, it is stopped and not writing.
+const LOOKS: u32 = 2000;
 
 /// The way to one origin with one credential.
 #[derive(Debug)]
@@ -47,6 +77,7 @@ pub(super) struct Lane {
     /// Told when a request came back.
     back: Notify,
     traffic: Mutex<Traffic>,
+    outside: Option<Outside>,
 }
 
 #[derive(Debug, Default)]
@@ -64,6 +95,8 @@ pub(super) struct Pass {
     /// What the rate made us wait.
     pub(super) waited: Duration,
     unsent: bool,
+    /// The turn's number among all processes.
+    number: Option<u64>,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -83,8 +116,14 @@ impl Drop for Pass {
         }
         drop(traffic);
         self.lane.back.notify_one();
+        if let (Some(number), Some(Outside::Book(book))) = (self.number, &self.lane.outside) {
+            book.end(number, !self.unsent);
+        }
     }
 }
+
+/// Until when to wait, and why.
+type Wait = (Instant, &'static str);
 
 /// When a request may go.
 enum Slot {
@@ -96,7 +135,7 @@ enum Slot {
 }
 
 impl Lane {
-    fn new(origin: &str, access: &Access) -> Self {
+    fn new(origin: &str, access: &Access, outside: Option<Outside>) -> Self {
         let concurrent = if access.concurrent == 0 { CONCURRENT } else { access.concurrent };
         Lane {
             origin: origin.to_owned(),
@@ -105,6 +144,7 @@ impl Lane {
             turn: Turn::new(()),
             back: Notify::new(),
             traffic: Mutex::default(),
+            outside,
         }
     }
 
@@ -120,23 +160,66 @@ impl Lane {
             permit.map_err(|error| Error::new(Kind::Internal, "the request queue is closed").caused_by(error))?;
         let arrived = Instant::now();
         let _turn = before(late, self.turn.lock()).await.ok_or_else(out_of_time)?;
-        loop {
+        let mut looks = 0;
+        let number = loop {
             match self.slot() {
-                Slot::Free => break,
+                Slot::Free => match self.ask_outside(exchange, &mut looks) {
+                    Ok(number) => break number,
+                    // Not yet: the slot here is for somebody else meanwhile.
+                    Err((moment, why)) => {
+                        self.leave_slot();
+                        self.wait_until((moment, why), exchange).await?;
+                    }
+                },
                 Slot::AfterAnother => before(late, self.back.notified()).await.ok_or_else(out_of_time)?,
-                Slot::At(moment, why) => {
-                    let wait = moment.saturating_duration_since(Instant::now());
-                    if late.is_some_and(|deadline| moment > deadline) {
-                        return Err(self.too_long(why, wait));
-                    }
-                    if wait >= WORTH_TELLING {
-                        exchange.notices.tell(&format!("{}: {why}, waiting {}", self.origin, seconds(wait)));
-                    }
-                    tokio::time::sleep_until(moment).await;
-                }
+                Slot::At(moment, why) => self.wait_until((moment, why), exchange).await?,
             }
+        };
+        Ok(Pass { lane: Arc::clone(self), waited: arrived.elapsed(), unsent: false, number, _permit: permit })
+    }
+
+    async fn wait_until(&self, (moment, why): (Instant, &'static str), exchange: &Exchange) -> Result<()> {
+        let wait = moment.saturating_duration_since(Instant::now());
+        if exchange.deadline.is_some_and(|deadline| moment > deadline) {
+            return Err(self.too_long(why, wait));
         }
-        Ok(Pass { lane: Arc::clone(self), waited: arrived.elapsed(), unsent: false, _permit: permit })
+        if wait >= WORTH_TELLING {
+            exchange.notices.tell(&format!("{}: {why}, waiting {}", self.origin, seconds(wait)));
+        }
+        tokio::time::sleep_until(moment).await;
+        Ok(())
+    }
+
+    /// A turn among the processes, where there are others to know of; or when to ask again, and why.
+    fn ask_outside(&self, exchange: &Exchange, looks: &mut u32) -> std::result::Result<Option<u64>, Wait> {
+        let (shared, error) = match &self.outside {
+            None => return Ok(None),
+            Some(Outside::Lost(shared, error)) => (shared.as_ref(), error.to_string()),
+            Some(Outside::Book(book)) => match book.take(&self.windows) {
+                Ok(Answer::Free(0)) => return Ok(None),
+                Ok(Answer::Free(number)) => return Ok(Some(number)),
+                Ok(Answer::Wait(wait, asked)) => {
+                    let why = if asked { "rate limited by the API" } else { "keeping under the documented rate" };
+                    return Err((Instant::now() + Duration::from_millis(wait), why));
+                }
+                Ok(Answer::Busy) if *looks < LOOKS => {
+                    *looks += 1;
+                    return Err((Instant::now() + Duration::from_millis(1), "waiting for another process"));
+                }
+                Ok(Answer::Busy) => (book.shared(), "another process holds it".to_owned()),
+                Err(error) => (book.shared(), error.to_string()),
+            },
+        };
+        if shared.is_news() {
+            let place = shared.folder().display();
+            exchange.notices.tell(&format!("the rate limit is kept by this process alone: {place}: {error}"));
+        }
+        Ok(None)
+    }
+
+    fn leave_slot(&self) {
+        let mut traffic = self.traffic();
+        traffic.in_flight = traffic.in_flight.saturating_sub(1);
     }
 
     /// No request goes out for `wait` from now.
@@ -144,6 +227,10 @@ impl Lane {
         let until = Instant::now() + wait;
         let mut traffic = self.traffic();
         traffic.paused_until = Some(traffic.paused_until.map_or(until, |set| set.max(until)));
+        drop(traffic);
+        if let Some(Outside::Book(book)) = &self.outside {
+            book.pause(wait);
+        }
     }
 
     /// Takes a slot where one is free; the caller holds the turn.
@@ -220,6 +307,7 @@ mod tests {
     use super::*;
     use crate::http::exchange::Notices;
     use crate::http::scripted::exchange;
+    use crate::secret::Secret;
 
     fn access(concurrent: usize, windows: &[(u32, u32)]) -> Access {
         let windows = windows.iter().map(|&(requests, seconds)| RateWindow { requests, seconds }).collect();
@@ -227,7 +315,7 @@ mod tests {
     }
 
     fn lane(access: &Access) -> Arc<Lane> {
-        Limiter::default().lane("https://api.example", 1, access)
+        Limiter::default().lane("https://api.example", &Credentials::none(), access)
     }
 
     async fn secs(lane: &Arc<Lane>, exchange: &Exchange, since: Instant) -> u64 {
@@ -290,13 +378,47 @@ mod tests {
         let mut exchange = exchange(access.clone(), "http://127.0.0.1");
         exchange.notices = Notices::new(move |text| sink.lock().unwrap().push(text.to_owned()));
         let limiter = Limiter::default();
-        let mine = limiter.lane("https://api.example", 1, &access);
-        limiter.clone().lane("https://api.example", 1, &access).pause(Duration::from_secs(30));
+        let (me, other) = (Credentials::none(), Credentials::header("Key", Secret::new("other")));
+        let mine = limiter.lane("https://api.example", &me, &access);
+        limiter.clone().lane("https://api.example", &me, &access).pause(Duration::from_secs(30));
         let start = Instant::now();
-        assert_eq!(secs(&limiter.lane("https://api.example", 2, &access), &exchange, start).await, 0);
+        assert_eq!(secs(&limiter.lane("https://api.example", &other, &access), &exchange, start).await, 0);
         let pass = mine.enter(&exchange).await.unwrap();
         assert_eq!(pass.waited, Duration::from_secs(30));
         assert_eq!(*told.lock().unwrap(), ["https://api.example: rate limited by the API, waiting 30 s"]);
+    }
+
+    #[tokio::test]
+    async fn where_the_folder_cannot_be_written_the_limit_is_this_processs_and_that_is_told_once() {
+        let told: Arc<Mutex<Vec<String>>> = Arc::default();
+        let sink = Arc::clone(&told);
+        let access = access(8, &[(3, 10)]);
+        let mut exchange = exchange(access.clone(), "http://127.0.0.1");
+        exchange.notices = Notices::new(move |text| sink.lock().unwrap().push(text.to_owned()));
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        let limiter = Limiter::shared(file.join("limits"));
+        for origin in ["https://a.example", "https://b.example", "https://b.example"] {
+            limiter.lane(origin, &Credentials::none(), &access).enter(&exchange).await.unwrap();
+        }
+        let told = told.lock().unwrap();
+        assert!(told.len() == 1 && told[0].contains("by this process alone"), "{told:?}");
+    }
+
+    #[tokio::test]
+    async fn a_pause_is_heeded_by_a_limiter_of_another_process() {
+        let folder = tempfile::tempdir().unwrap();
+        let access = access(8, &[]);
+        let mut exchange = exchange(access.clone(), "http://127.0.0.1");
+        let lane =
+            || Limiter::shared(folder.path().to_owned()).lane("https://a.example", &Credentials::none(), &access);
+        let (one, other) = (lane(), lane());
+        other.enter(&exchange).await.unwrap();
+        one.pause(Duration::from_secs(30));
+        exchange.deadline = Some(Instant::now() + Duration::from_secs(5));
+        let error = other.enter(&exchange).await.unwrap_err();
+        assert!(error.message().contains("rate limited by the API"), "{error}");
     }
 
     #[tokio::test(start_paused = true)]

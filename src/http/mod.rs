@@ -17,6 +17,7 @@ mod page;
 mod paging;
 mod reply;
 mod retry;
+mod shared;
 mod style;
 mod target;
 mod transport;

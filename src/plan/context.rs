@@ -101,14 +101,23 @@ impl StatementContext {
         })
     }
 
-    /// The base URL in force for a provider, where the environment replaces its own.
+    /// The base URL in force for a provider, where the user or the environment replaces its own.
     ///
     /// # Errors
-    /// When the provider is not known.
+    /// When the provider is not known, or user and environment do not agree: a request to the wrong one of two servers
+    /// cannot be taken back.
     pub fn base_url(&self, provider: &str) -> Result<Option<String>> {
         let provider = self.registry.provider(provider)?;
-        let variable = provider.access.base_url_variable.as_ref();
-        Ok(variable.and_then(|v| self.variables.get(v)).filter(|v| !v.is_empty()).cloned())
+        let name = provider.access.base_url_variable.as_ref();
+        let variable = name.and_then(|name| Some((name, self.variables.get(name).filter(|v| !v.is_empty())?)));
+        match (&provider.access.base_url, variable) {
+            (Some(own), Some((name, other))) if own.trim_end_matches('/') != other.trim_end_matches('/') => {
+                let message = format!("`{}` has two base URLs: the configuration's, and {name}'s", provider.name);
+                Err(Error::new(Kind::Usage, message).hint(format!("unset {name}, or choose another profile")))
+            }
+            (Some(own), _) => Ok(Some(own.clone())),
+            (None, variable) => Ok(variable.map(|(_, url)| url.clone())),
+        }
     }
 
     /// The exchange with a provider: its credentials are looked up at the first request.

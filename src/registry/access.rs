@@ -34,6 +34,7 @@ pub fn access(document: &Document) -> Result<Access> {
     }
     Ok(Access {
         base_url_variable: keys.base_url.map(|b| b.env),
+        base_url: None,
         schemes: if schemes.is_empty() { stackql_auth(document) } else { schemes },
         credentials_help: keys.credentials_help,
         concurrent: keys.limits.concurrent.unwrap_or(DEFAULT_CONCURRENT).max(1),

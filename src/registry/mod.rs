@@ -14,6 +14,7 @@ mod meant;
 mod method;
 mod model;
 mod provider;
+mod reach;
 mod reshape;
 mod roots;
 mod schema;
@@ -32,7 +33,8 @@ pub use document::read_yaml;
 pub use fit::{Fitted, fit, is_listed};
 pub use meant::{aside, asks, can_mean_row, columns_of, takes_aside};
 pub use model::*;
-pub use sign_in::by_provider;
+pub use reach::Way;
+pub use sign_in::{Author, by_provider, scheme};
 pub use source::Registry;
 pub use template::Template;
 

@@ -11,7 +11,7 @@ use super::cache::{Cache, Key, Stored};
 use super::config::Inherited;
 use super::document::Document;
 use super::load::{self, Loaded};
-use super::model::{AuthScheme, Provider, Resource, Service};
+use super::model::{Provider, Resource, Service};
 use super::provider::{self, LoadedProvider};
 use super::roots::Root;
 use super::unknown::unknown;
@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 pub struct Registry {
     files: Vec<(Root, PathBuf)>,
     cache: Option<Cache>,
-    read: OnceLock<Vec<Entry>>,
+    pub(super) read: OnceLock<Vec<Entry>>,
     problems: Mutex<Problems>,
     services: Mutex<HashMap<(String, String), Slot>>,
     documents_read: Mutex<Vec<String>>,
@@ -38,8 +38,9 @@ struct Problems {
     told: usize,
 }
 
-struct Entry {
-    provider: Arc<Provider>,
+#[derive(Clone)]
+pub(super) struct Entry {
+    pub(super) provider: Arc<Provider>,
     /// Where each service's document is, by the service's name.
     documents: HashMap<String, Location>,
     /// The texts that the provider was read from: what is said there of all services is part of each.
@@ -217,21 +218,6 @@ impl Registry {
             let problems: Vec<String> = self.problems().into_iter().filter(|problem| problem.contains(name)).collect();
             unknown("provider", name, names, "SHOW PROVIDERS", &problems)
         })
-    }
-
-    /// From now on the provider is signed in to by `scheme` alone, whatever its document says.
-    ///
-    /// # Errors
-    /// When the provider is not known.
-    pub fn sign_in(&mut self, provider: &str, scheme: &AuthScheme) -> Result<()> {
-        self.provider(provider)?;
-        let entries = self.read.get_mut().into_iter().flatten();
-        for entry in entries.filter(|e| e.provider.name == provider) {
-            let access = &mut Arc::make_mut(&mut entry.provider).access;
-            access.schemes = vec![scheme.clone()];
-            access.credentials_help = None;
-        }
-        Ok(())
     }
 
     /// Whether a provider has that name. Never an error.

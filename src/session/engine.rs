@@ -49,7 +49,7 @@ impl SessionFacts for State {
         self.outcomes.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 
-    fn settings(&self) -> Vec<[String; 4]> {
+    fn settings(&self) -> Vec<[String; 7]> {
         self.settings.read().unwrap_or_else(PoisonError::into_inner).rows()
     }
 }

@@ -22,9 +22,13 @@ use crate::secret::Redactor;
 /// # Errors
 /// When a registry folder does not exist, or `auth` is not understood.
 pub fn extend(mut builder: SessionStateBuilder, options: SessionOptions) -> Result<SessionStateBuilder> {
-    let registry = Arc::new(keyring::registry(&options.registries, options.cache.as_deref(), options.auth.as_ref())?);
+    let registry = Arc::new(keyring::registry(&options)?);
     let variables = Arc::new(options.variables);
-    let settings = options.settings;
+    let mut settings = options.settings;
+    for account in &options.accounts {
+        let named = |(name, value, _): &(String, String, _)| (format!("{}.{name}", account.name), value.clone());
+        settings.defaults.extend(account.defaults.iter().map(named));
+    }
     let client = Client::new(ClientOptions { policy: settings.policy(), ..ClientOptions::default() });
     let context = Arc::new(StatementContext {
         registry: registry.clone(),

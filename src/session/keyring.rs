@@ -4,12 +4,12 @@
 
 use std::collections::HashMap;
 use std::io::Read;
-use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::{SessionOptions, accounts};
 use crate::error::{Error, Kind, Result};
 use crate::http::{Keyring, Reader};
 use crate::registry::{CredentialSource, Registry, by_provider};
@@ -29,10 +29,11 @@ pub struct Auth {
     pub json: Secret,
 }
 
-/// The providers of `folders` and the program's own, signed in to as `auth` says.
-pub fn registry(folders: &[PathBuf], cache: Option<&Path>, auth: Option<&Auth>) -> Result<Registry> {
-    let mut registry = Registry::open(folders, cache)?;
-    let Some(auth) = auth else { return Ok(registry) };
+/// The providers of the folders and the program's own, reached and signed in to as the user says.
+pub fn registry(options: &SessionOptions) -> Result<Registry> {
+    let mut registry = Registry::open(&options.registries, options.cache.as_deref())?;
+    accounts::apply(&mut registry, &options.accounts)?;
+    let Some(auth) = options.auth.as_ref() else { return Ok(registry) };
     let wrong = |what: String| {
         Error::new(Kind::Usage, format!("{}: {what}", auth.from)).hint("docs/registry.md lists types and their keys")
     };

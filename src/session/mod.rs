@@ -1,6 +1,7 @@
 //! Floor 3, the hall: a statement becomes an answer. Owns the session's settings, tables and counters.
 //! Knows everything below it; prints nothing and reads no arguments.
 
+mod accounts;
 mod answer;
 mod assert;
 mod check;
@@ -28,13 +29,14 @@ use std::time::Instant;
 
 use sqlparser::ast::Ident;
 
+pub use accounts::Account;
 pub use answer::{Answer, Rows, Summary};
 pub use extend::extend;
 pub use keyring::Auth;
 pub use last::{Kept, LAST};
 pub use memory::MemoryLimit;
 pub use outline::{Column, Outline, Routine, Table};
-pub use settings::{DryRun, MaxFailures, OnError, Settings};
+pub use settings::{DryRun, Known, MaxFailures, OnError, Origin, Settings, settings_table};
 use writes::Shelf;
 pub use writes::{Confirm, Proposal, Resume};
 
@@ -57,6 +59,8 @@ pub struct SessionOptions {
     pub variables: HashMap<String, String>,
     /// How to sign in to some providers, whatever their documents say.
     pub auth: Option<Auth>,
+    /// The user's own ways to providers, and catalogs beside them.
+    pub accounts: Vec<Account>,
     /// Settings at the start.
     pub settings: Settings,
     /// Told at once, while a statement runs ("rate limited, waiting 30 s").
@@ -67,6 +71,9 @@ pub struct SessionOptions {
     pub observer: Observer,
     /// Where the journal of writes lies. None: writes are not journalled.
     pub state: Option<PathBuf>,
+    /// Where processes of one user tell each other what they sent, to keep under the rates of APIs together. None: this
+    /// session keeps to itself.
+    pub limits: Option<PathBuf>,
     /// Where models of documents are kept. None: every session reads its documents anew.
     pub cache: Option<PathBuf>,
     /// Statements are checked and not run: nothing is sent, no credentials are needed, and parameters that the
@@ -86,11 +93,13 @@ impl Default for SessionOptions {
             registries: Vec::new(),
             variables: HashMap::new(),
             auth: None,
+            accounts: Vec::new(),
             settings: Settings::default(),
             notices: Notices::ignored(),
             confirm: None,
             observer: Arc::new(|_| {}),
             state: None,
+            limits: None,
             cache: None,
             checks_only: false,
         }
@@ -128,6 +137,8 @@ pub struct Session {
 #[derive(Debug)]
 struct State {
     settings: RwLock<Settings>,
+    /// As the session began.
+    initial: RwLock<Settings>,
     in_use: RwLock<Vec<String>>,
     warnings: Mutex<Vec<(u64, String)>>,
     outcomes: Mutex<VecDeque<Outcome>>,
@@ -144,14 +155,18 @@ impl Session {
     /// A session. Opens no connection yet, and reads no document unless [`SessionOptions::auth`] names providers.
     ///
     /// # Errors
-    /// When a registry folder does not exist, or `auth` is not understood.
+    /// When a registry folder does not exist, or `auth` or an account is not understood.
     pub fn new(options: SessionOptions) -> Result<Session> {
-        let registry =
-            Arc::new(keyring::registry(&options.registries, options.cache.as_deref(), options.auth.as_ref())?);
+        let registry = Arc::new(keyring::registry(&options)?);
         let variables = Arc::new(options.variables);
         let client = Client::new(ClientOptions { policy: options.settings.policy(), ..ClientOptions::default() });
+        let client = match options.limits {
+            Some(folder) => client.sharing_limits(folder),
+            None => client,
+        };
         let sealed = options.settings.read_only;
         let state = Arc::new(State {
+            initial: RwLock::new(options.settings.clone()),
             settings: RwLock::new(options.settings),
             in_use: RwLock::default(),
             warnings: Mutex::default(),
@@ -159,7 +174,7 @@ impl Session {
             log: client.log().clone(),
         });
         let redactor = Redactor::default();
-        Ok(Session {
+        let session = Session {
             engine: Engine::new(registry.clone(), state.clone())?,
             registry,
             client,
@@ -178,7 +193,24 @@ impl Session {
             own_secrets: AtomicBool::new(false),
             last_secrets: AtomicBool::new(false),
             progress: Mutex::default(),
-        })
+        };
+        session.begin(&options.accounts)?;
+        Ok(session)
+    }
+
+    /// Settles what the settings cannot say before the providers are known.
+    fn begin(&self, accounts: &[Account]) -> Result<()> {
+        let defaults = self.defaults_of(accounts)?;
+        let mut settings = self.state.settings.write().unwrap_or_else(PoisonError::into_inner);
+        for (name, value) in &settings.engine {
+            self.engine.check_option(name, value)?;
+        }
+        for (name, value, origin) in defaults {
+            settings.origins.insert(name.clone(), origin);
+            settings.defaults.insert(name, value);
+        }
+        *self.state.initial.write().unwrap_or_else(PoisonError::into_inner) = settings.clone();
+        Ok(())
     }
 
     /// Runs one statement.

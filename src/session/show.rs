@@ -43,7 +43,7 @@ impl Session {
                 (columns, "registry.methods", of_resource(&resource), "position")
             }
             What::Settings => {
-                ("name, value, \"default\", description".to_owned(), "session.settings", Vec::new(), "name")
+                ("name, value, \"default\", source, description".to_owned(), "session.settings", Vec::new(), "name")
             }
             What::Setting(name) => {
                 let (name, value) = self.setting(name)?;

@@ -10,7 +10,6 @@ use clap::{Arg, Args, Parser, Subcommand};
 
 use crate::error::{Error, Kind, Result};
 use crate::output::{self, Format, Options};
-use crate::session::Settings;
 
 use super::variables::{Template, Value, Variables, load, pair as pair_of};
 
@@ -193,6 +192,12 @@ pub struct Common {
     /// How to print results; without, as the ending of -f says, or a table
     #[arg(short, long, value_name = "FORMAT", value_parser = formats(), global = true)]
     pub output: Option<Format>,
+    /// Read this configuration file in place of ~/.config/weir/config.toml (`WEIR_CONFIG`)
+    #[arg(long, value_name = "FILE", global = true)]
+    pub config: Option<PathBuf>,
+    /// Use a profile of the configuration file (`WEIR_PROFILE`)
+    #[arg(long, value_name = "NAME", global = true)]
+    pub profile: Option<String>,
     /// Write results to a file, which appears when it is whole
     #[arg(short = 'f', long, value_name = "FILE", global = true)]
     pub file: Option<PathBuf>,
@@ -263,13 +268,13 @@ pub struct Common {
 }
 
 impl Common {
-    /// How results look, on standard output or in the file that `-f` names.
+    /// How results look, on standard output or in the file that `-f` names; `usual` where neither says it.
     ///
     /// # Errors
     /// When the format cannot do what is asked of it.
-    pub fn print(&self, around: &Surroundings) -> Result<Options> {
+    pub fn print(&self, around: &Surroundings, usual: Option<Format>) -> Result<Options> {
         let told = self.file.as_deref().and_then(Format::of_path);
-        let format = self.output.or(told).unwrap_or(Format::Table);
+        let format = self.output.or(told).or(usual).unwrap_or(Format::Table);
         if format.is_binary() && self.file.is_none() && around.width.is_some() {
             return Err(Error::new(Kind::Usage, format!("{} is not for a terminal", format.name()))
                 .hint("-f FILE writes it to a file, and a pipe may have it"));
@@ -294,28 +299,22 @@ impl Common {
         Ok(options)
     }
 
-    /// The settings that the options ask for.
-    ///
-    /// # Errors
-    /// When a value does not fit.
-    pub fn settings(&self) -> Result<Settings> {
-        let mut settings = Settings { strict: self.strict, read_only: self.read_only, ..Settings::default() };
-        settings.journal = self.journal;
-        settings.max_requests = self.max_requests.unwrap_or(settings.max_requests);
-        settings.max_affected = self.max_affected.unwrap_or(settings.max_affected);
-        settings.statement_timeout = self.timeout.unwrap_or(settings.statement_timeout);
-        let texts = [
+    /// The settings that were given, each with its text.
+    pub fn given(&self) -> Vec<(&'static str, String)> {
+        let switch = |on: bool| on.then(|| "on".to_owned());
+        let all = [
+            ("strict", switch(self.strict)),
+            ("max_requests", self.max_requests.map(|n| n.to_string())),
+            ("statement_timeout", self.timeout.map(|time| time.as_secs_f64().to_string())),
+            ("read_only", switch(self.read_only)),
             ("dry_run", self.dry_run.clone()),
+            ("max_affected", self.max_affected.map(|n| n.to_string())),
             ("on_error", self.on_error.clone()),
             ("max_failures", self.max_failures.clone()),
             ("write_concurrency", self.write_concurrency.map(|n| n.to_string())),
+            ("journal", switch(self.journal)),
         ];
-        for (name, value) in texts.into_iter().filter_map(|(name, value)| Some((name, value?))) {
-            settings.put(name, &value).map_err(|error| {
-                Error::new(Kind::Usage, error.message().replace(name, &format!("--{}", name.replace('_', "-"))))
-            })?;
-        }
-        Ok(settings)
+        all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
     }
 }
 
@@ -384,6 +383,8 @@ pub struct Surroundings {
     pub named_state: Option<PathBuf>,
     /// Where models of documents are kept.
     pub cache: Option<PathBuf>,
+    /// The configuration file's usual place.
+    pub config: Option<PathBuf>,
     /// What the shell runs first.
     pub rc: Option<PathBuf>,
     /// Readline's settings, which say whether keys are as in vi.
@@ -421,6 +422,7 @@ impl Surroundings {
             width: terminal.then(|| terminal_width().or(columns).unwrap_or(80)),
             stderr_width: std::io::stderr().is_terminal().then(|| terminal_width().or(columns).unwrap_or(80)),
             colour: set("NO_COLOR").is_none() && set("TERM").is_none_or(|term| term != "dumb"),
+            config: config.as_ref().map(|folder| folder.join("weir/config.toml")),
             rc: set("WEIR_RC").map(PathBuf::from).or_else(|| config.map(|folder| folder.join("weir/rc"))),
             inputrc: set("INPUTRC").map(PathBuf::from).or_else(|| under_home(".inputrc")),
             home: home.clone(),
@@ -436,4 +438,29 @@ impl Surroundings {
 /// The width that comfy-table finds, which asks the terminal itself. One that does not know says 0.
 pub fn terminal_width() -> Option<usize> {
     comfy_table::Table::new().width().map(usize::from).filter(|columns| *columns > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+    use crate::session::settings_table;
+
+    #[test]
+    fn every_option_of_a_setting_is_on_the_command_line_and_gives_that_setting() {
+        let command = Typed::command();
+        for known in settings_table() {
+            let Some(flag) = known.flag else { continue };
+            let argument = command.get_arguments().find(|argument| argument.get_long() == Some(flag));
+            let argument = argument.unwrap_or_else(|| panic!("there is no --{flag}"));
+            let typed = match argument.get_action().takes_values() {
+                true => format!("--{flag}=1"),
+                false => format!("--{flag}"),
+            };
+            let typed = Typed::try_parse_from(["weir", &typed]).unwrap();
+            let given: Vec<&str> = typed.common.given().into_iter().map(|(name, _)| name).collect();
+            assert_eq!(given, [known.name], "--{flag}");
+        }
+    }
 }

@@ -6,8 +6,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use super::args::{Check, Command, Common, Exec, Shell, Surroundings};
+use super::config::{Setup, setup};
 use super::desk::Desk;
 use super::draw::{Look, Source};
+use super::meta::Standing;
 use super::repl::{self, Start};
 use super::report::Report;
 use super::script::{self as scripts, Events, Play, Reader, Runner, Text, Ways};
@@ -18,7 +20,7 @@ use crate::error::{Error, Kind, Result};
 use crate::output::{Format, Options, Target};
 use crate::sandbox::{self, Sandbox};
 use crate::secret::{Redactor, Secret};
-use crate::session::{Auth, Confirm, Notices, Proposal, Session, SessionOptions};
+use crate::session::{Auth, Confirm, Notices, Observer, Proposal, Session, SessionOptions};
 
 /// Who answers under `--sandbox`; `weir sandbox` says more of it.
 const SIMULATED: &str = "answered by the sandbox, a simulation inside this program; nothing real is read or changed";
@@ -81,43 +83,61 @@ fn look(around: &Surroundings) -> Option<Look> {
     around.stderr_width.map(|width| Look { colour: around.colour, width })
 }
 
-/// A session, and the sandbox behind it when one was asked for.
-pub(super) async fn open(
-    common: &Common,
-    around: &Surroundings,
-    (notices, confirm): (Notices, Option<Confirm>),
-) -> Result<(Session, Option<Sandbox>)> {
-    let mut variables = around.variables.clone();
-    let sandbox = match common.sandbox {
-        true => Some(start_sandbox(0).await?),
-        false => None,
-    };
-    for (name, value) in sandbox.iter().flat_map(Sandbox::environment) {
-        variables.insert(name.to_owned(), value);
+/// A session that can begin.
+pub(super) struct Ready {
+    session: Session,
+    setup: Setup,
+    live: Live,
+}
+
+/// What sessions have around them, and the one after the other keep.
+pub(super) struct World {
+    sandbox: Option<Sandbox>,
+    observer: Observer,
+}
+
+impl World {
+    /// The sandbox where one was asked for, and the file of outcomes.
+    pub(super) async fn new(common: &Common) -> Result<World> {
+        let sandbox = match common.sandbox {
+            true => Some(start_sandbox(0).await?),
+            false => None,
+        };
+        let observer = match &common.outcomes {
+            Some(path) => outcomes::to(path)?,
+            None => SessionOptions::default().observer,
+        };
+        Ok(World { sandbox, observer })
     }
-    let settings = common.settings()?;
-    let observer = match &common.outcomes {
-        Some(path) => outcomes::to(path)?,
-        None => SessionOptions::default().observer,
-    };
-    // The sandbox inside the program ends with it: what a run began there cannot be gone on with.
-    let state = if common.sandbox { around.named_state.clone() } else { around.state.clone() };
-    let registries = common.registry.clone();
-    let auth = auth(common, around)?;
-    let cache = around.cache.clone();
-    let options = SessionOptions {
-        registries,
-        variables,
-        auth,
-        settings,
-        notices,
-        confirm,
-        observer,
-        state,
-        cache,
-        checks_only: false,
-    };
-    Ok((Session::new(options)?, sandbox))
+
+    /// A session in it.
+    pub(super) fn session(
+        &self,
+        (common, setup): (&Common, &Setup),
+        around: &Surroundings,
+        (notices, confirm): (Notices, Option<Confirm>),
+    ) -> Result<Session> {
+        let mut variables = around.variables.clone();
+        for (name, value) in self.sandbox.iter().flat_map(Sandbox::environment) {
+            variables.insert(name.to_owned(), value);
+        }
+        // The sandbox inside the program ends with it: what a run began there cannot be gone on with.
+        let state = if common.sandbox { around.named_state.clone() } else { around.state.clone() };
+        Session::new(SessionOptions {
+            registries: setup.registries.clone(),
+            variables,
+            auth: auth(common, around)?,
+            accounts: setup.accounts.clone(),
+            settings: setup.settings.clone(),
+            notices,
+            confirm,
+            observer: self.observer.clone(),
+            limits: state.as_ref().filter(|_| !common.sandbox).map(|folder| folder.join("limits")),
+            state,
+            cache: around.cache.clone(),
+            checks_only: false,
+        })
+    }
 }
 
 /// How to sign in, where the command line or the environment says it. The simulation keeps its own way unless it is
@@ -176,15 +196,16 @@ async fn serve(port: u16) -> Result<()> {
     }
 }
 
-pub(super) fn runner<'a>(session: &'a Session, common: &Common, print: Options) -> Runner<'a> {
+pub(super) fn runner<'a>(session: &'a Session, (common, setup): (&Common, &Setup), print: Options) -> Runner<'a> {
     let report = Report::new(session.redactor().clone()).quiet(common.quiet);
-    Runner { session, print, report, timing: common.timing, verbose: common.verbose, live: None, results: 0.into() }
+    Runner { session, print, report, timing: setup.timing, verbose: common.verbose, live: None, results: 0.into() }
 }
 
 /// Runs scripts; the exit code. What fails in them has been told.
 async fn run_exec(exec: &Exec, common: &Common, around: &Surroundings) -> Result<u8> {
+    let setup = setup(common, around, None)?;
     let texts = texts(exec.sql.as_ref(), &exec.input)?;
-    let print = common.print(around)?;
+    let print = common.print(around, setup.output)?;
     let (variables, template) = (exec.values.variables()?, exec.values.template()?);
     let home = around.home.as_deref();
     let mut reader = Reader::new(&variables, (template.as_ref(), home));
@@ -203,8 +224,9 @@ async fn run_exec(exec: &Exec, common: &Common, around: &Surroundings) -> Result
     }
     one_result(&print, &scripts)?;
     let live = Live::default();
-    let (session, _sandbox) = open(common, around, (told(&live, common.quiet), None)).await?;
-    let mut runner = runner(&session, common, print);
+    let world = World::new(common).await?;
+    let session = world.session((common, &setup), around, (told(&live, common.quiet), None))?;
+    let mut runner = runner(&session, (common, &setup), print);
     runner.live = around.stderr_width.filter(|_| !common.quiet).map(|_| live);
     runner.report = runner.report.looking(look(around));
     if common.sandbox {
@@ -232,12 +254,14 @@ async fn run_check(check: &Check, common: &Common, around: &Surroundings) -> Res
     if files.is_empty() {
         return Err(Error::new(Kind::Usage, "there is nothing to check").hint("weir check script.sql"));
     }
+    let setup = setup(common, around, None)?;
     let texts = texts(None, &files)?;
     let (variables, template) = (check.values.variables()?, check.values.template()?);
     let options = SessionOptions {
-        registries: common.registry.clone(),
+        registries: setup.registries,
         variables: around.variables.clone(),
-        settings: common.settings()?,
+        accounts: setup.accounts,
+        settings: setup.settings,
         checks_only: true,
         ..SessionOptions::default()
     };
@@ -249,7 +273,7 @@ async fn run_check(check: &Check, common: &Common, around: &Surroundings) -> Res
     }
     checked.tell(&Report::new(session.redactor().clone()).looking(look(around)));
     let list: Vec<String> = checked.list().iter().map(ToString::to_string).collect();
-    let machine = match common.output.unwrap_or(Format::Table) {
+    let machine = match common.output.or(setup.output).unwrap_or(Format::Table) {
         Format::Json => format!("[{}]\n", list.join(",\n ")),
         Format::Jsonl if !list.is_empty() => format!("{}\n", list.join("\n")),
         _ => String::new(),
@@ -309,30 +333,55 @@ pub(super) fn read(path: &Path) -> Result<String> {
     Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
 
+/// One session after the other, for as long as the person changes profiles.
 fn run_shell(runtime: &tokio::runtime::Runtime, common: &Common, around: &Surroundings, shell: &Shell) -> Result<()> {
     if common.file.is_some() {
         return Err(Error::new(Kind::Usage, "-f is for exec").hint("weir exec -f FILE \"...\""));
     }
-    let print = common.print(around)?;
+    let world = runtime.block_on(World::new(common))?;
+    let next = |profile: Option<&str>| {
+        let (setup, live) = (setup(common, around, profile)?, Live::default());
+        let session = world.session((common, &setup), around, seated((common, around), &live))?;
+        Ok(Ready { session, setup, live })
+    };
+    let mut ready = next(None)?;
+    let print = common.print(around, ready.setup.output)?;
     if print.format.is_binary() {
         return Err(Error::new(Kind::Usage, format!("{} is for exec", print.format.name()))
             .hint("weir exec -f FILE \"...\", or COPY (SELECT ..) TO 'file' in the shell"));
     }
-    let live = Live::default();
-    let notices = told(&live, common.quiet);
+    let mut kept: Option<repl::Kept> = None;
+    loop {
+        let Ready { session, setup, live } = ready;
+        let mut runner = runner(&session, (common, &setup), print.clone());
+        runner.timing = !common.quiet;
+        runner.report = runner.report.looking(look(around).filter(|_| around.stdin_is_terminal));
+        if common.sandbox && kept.is_none() {
+            runner.report.done(SIMULATED);
+        }
+        let profiles = super::config::profiles(common, around)?;
+        let start = Start {
+            around,
+            sandbox: common.sandbox,
+            no_rc: shell.no_rc,
+            standing: Standing { profile: setup.profile.clone(), profiles, next: None },
+            next: &|profile| next(Some(profile)),
+        };
+        let mut desk = Desk::new(runtime, &runner, &around.variables, live);
+        match repl::run(&mut desk, &runner, (&start, kept.take()))? {
+            None => return Ok(()),
+            Some((other, left)) => (ready, kept) = (other, Some(left)),
+        }
+    }
+}
+
+/// How a person at the terminal hears of things, and is asked.
+fn seated((common, around): (&Common, &Surroundings), live: &Live) -> (Notices, Option<Confirm>) {
     let before = live.clone();
+    let notices = told(live, common.quiet);
     let confirm = move |proposal: &Proposal| {
         before.end();
         super::confirm::ask(proposal)
     };
-    let confirm: Option<Confirm> = around.stdin_is_terminal.then(|| Arc::new(confirm) as Confirm);
-    let (session, _sandbox) = runtime.block_on(open(common, around, (notices, confirm)))?;
-    let mut runner = runner(&session, common, print);
-    runner.timing = !common.quiet;
-    runner.report = runner.report.looking(look(around).filter(|_| around.stdin_is_terminal));
-    if common.sandbox {
-        runner.report.done(SIMULATED);
-    }
-    let mut desk = Desk::new(runtime, &runner, &around.variables, live);
-    repl::run(&mut desk, &runner, &Start { around, sandbox: common.sandbox, no_rc: shell.no_rc })
+    (notices, around.stdin_is_terminal.then(|| Arc::new(confirm) as Confirm))
 }

@@ -54,6 +54,8 @@ pub struct Desk<'a> {
     pub(super) number: u64,
     /// What was typed, the oldest first, as far as it may be remembered.
     pub(super) typed: Vec<String>,
+    /// The profile, and those there are.
+    pub(super) place: meta::Standing,
     /// Files that are being read, the innermost last.
     pub(super) reading: Vec<PathBuf>,
     live: Live,
@@ -115,6 +117,7 @@ impl<'a> Desk<'a> {
             said: None,
             number: 0,
             typed: Vec::new(),
+            place: meta::Standing::default(),
             reading: Vec::new(),
             live,
         }

@@ -3,6 +3,7 @@
 
 mod args;
 mod command;
+mod config;
 mod confirm;
 mod desk;
 mod draw;

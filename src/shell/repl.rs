@@ -2,14 +2,17 @@
 //! `script`'s; this must not know keys or colours.
 
 use super::args::Surroundings;
+use super::command::Ready;
 use super::desk::{Desk, Flow};
 use super::draw::Source;
 use super::editor::{Editor, Input, Manner, wants_vi};
 use super::history::may_keep;
-use super::meta;
+use super::meta::{self, Out, Standing};
 use super::rc;
 use super::script::Runner;
-use crate::error::{Error, Kind, Place, Result};
+use super::variables::Variables;
+use super::view::Display;
+use crate::error::{Error, Kind, Place, Result, counted};
 use crate::session::Session;
 
 /// How a shell starts.
@@ -17,18 +20,37 @@ pub struct Start<'a> {
     pub around: &'a Surroundings,
     pub sandbox: bool,
     pub no_rc: bool,
+    pub standing: Standing,
+    /// A session of another profile, ready to begin.
+    pub next: &'a dyn Fn(&str) -> Result<Ready>,
+}
+
+/// What outlives a session: what the person has set for themselves, and nothing that came from a provider.
+pub struct Kept {
+    variables: Variables,
+    display: Display,
+    timing: bool,
+    typed: Vec<String>,
+    out: Option<Out>,
 }
 
 /// The shell: a session and the editor in front of it.
 struct Shell<'a, 'b> {
     desk: &'a mut Desk<'b>,
+    next: &'a dyn Fn(&str) -> Result<Ready>,
+    /// The one that follows.
+    ready: Option<Ready>,
     runner: &'a Runner<'b>,
     editor: Editor,
     sandbox: bool,
 }
 
-/// Runs the shell until the user leaves.
-pub fn run<'b>(desk: &mut Desk<'b>, runner: &Runner<'b>, start: &Start<'_>) -> Result<()> {
+/// Runs the shell until the user leaves, or asks for another profile: with what that begins with, and what is kept.
+pub fn run<'b>(
+    desk: &mut Desk<'b>,
+    runner: &Runner<'b>,
+    (start, kept): (&Start<'_>, Option<Kept>),
+) -> Result<Option<(Ready, Kept)>> {
     let around = start.around;
     let manner = Manner {
         interactive: around.stdin_is_terminal,
@@ -44,23 +66,50 @@ pub fn run<'b>(desk: &mut Desk<'b>, runner: &Runner<'b>, start: &Start<'_>) -> R
         words: meta::choices(),
     };
     let editor = Editor::new(runner.session, manner)?;
+    desk.place = start.standing.clone();
     desk.typed = editor.remembered();
-    let mut shell = Shell { desk, runner, editor, sandbox: start.sandbox };
-    runner.report.line("weir: \\? for help, \\q to leave");
+    let first = kept.is_none();
+    if let Some(kept) = kept {
+        desk.take_up(kept);
+    }
+    let mut shell = Shell { desk, runner, editor, sandbox: start.sandbox, next: start.next, ready: None };
+    if first {
+        runner.report.line("weir: \\? for help, \\q to leave");
+    }
     if around.stdin_is_terminal && !start.sandbox {
         shell.welcome();
     }
-    if !start.no_rc && shell.read_rc(around) == Flow::Leave {
-        return Ok(());
+    if first && !start.no_rc && shell.read_rc(around) == Flow::Leave {
+        return Ok(None);
     }
-    shell.converse()
+    shell.converse()?;
+    let ready = shell.ready;
+    Ok(ready.map(|ready| (ready, desk.put_down())))
+}
+
+impl Desk<'_> {
+    fn take_up(&mut self, kept: Kept) {
+        let Kept { variables, display, timing, typed, out } = kept;
+        (self.variables, self.display, self.timing, self.typed, self.out) = (variables, display, timing, typed, out);
+    }
+
+    fn put_down(&mut self) -> Kept {
+        Kept {
+            variables: std::mem::take(&mut self.variables),
+            display: self.display.clone(),
+            timing: self.timing,
+            typed: std::mem::take(&mut self.typed),
+            out: self.out.take(),
+        }
+    }
 }
 
 impl Shell<'_, '_> {
     fn converse(&mut self) -> Result<()> {
         let session = self.runner.session;
         loop {
-            match self.editor.read(&prompt(session, self.sandbox), session)? {
+            let profile = self.desk.place.profile.as_deref();
+            match self.editor.read(&prompt(session, profile, self.sandbox), session)? {
                 Input::Text(text) => {
                     let goes = self.act(&text, Source { text: &text, file: None }, 1);
                     // After it ran, the session knows the secrets in it.
@@ -68,7 +117,7 @@ impl Shell<'_, '_> {
                         self.editor.remember(&text);
                         self.desk.remember(&text);
                     }
-                    if goes == Flow::Leave {
+                    if goes == Flow::Leave && self.may_leave() {
                         return Ok(());
                     }
                 }
@@ -77,6 +126,27 @@ impl Shell<'_, '_> {
                 Input::End => return Ok(()),
             }
         }
+    }
+
+    /// Whether the session ends here: not where another was asked for and cannot begin.
+    fn may_leave(&mut self) -> bool {
+        let Some(profile) = self.desk.place.next.take() else { return true };
+        match (self.next)(&profile) {
+            Err(error) => {
+                self.runner.report.error(&error);
+                return false;
+            }
+            Ok(ready) => self.ready = Some(ready),
+        }
+        let tables = self.runner.session.own_tables().len() as u64;
+        self.runner.report.line(&match tables {
+            0 => format!("a new session of profile {profile}"),
+            _ => format!(
+                "a new session of profile {profile}; {} of the one before ended with it",
+                counted(tables, "table")
+            ),
+        });
+        true
     }
 
     /// Does what one input says. `source` is the text it is from, where it begins on line `line`.
@@ -135,7 +205,10 @@ impl Shell<'_, '_> {
         for entry in rc::entries(&text) {
             let line = u64::try_from(entry.line).unwrap_or(u64::MAX);
             if self.act(&entry.text, Source { text: &text, file: Some(&name) }, line) == Flow::Leave {
-                return Flow::Leave;
+                if self.desk.place.next.take().is_none() {
+                    return Flow::Leave;
+                }
+                self.runner.report.note(&format!("{name} does not change the profile; default_profile does"));
             }
         }
         Flow::Continue
@@ -157,12 +230,13 @@ impl Shell<'_, '_> {
 }
 
 /// `weir> `, with what USE named and what is unusual about the session.
-fn prompt(session: &Session, sandbox: bool) -> String {
+fn prompt(session: &Session, profile: Option<&str>, sandbox: bool) -> String {
     let read_only = session.settings().read_only;
-    let marks: Vec<&str> = [(sandbox, "sandbox"), (read_only, "read-only")]
-        .into_iter()
-        .filter_map(|(holds, mark)| holds.then_some(mark))
-        .collect();
+    let marks: Vec<&str> =
+        [(profile.is_some(), profile.unwrap_or_default()), (sandbox, "sandbox"), (read_only, "read-only")]
+            .into_iter()
+            .filter_map(|(holds, mark)| holds.then_some(mark))
+            .collect();
     let mut prompt = "weir".to_owned();
     if !marks.is_empty() {
         prompt = format!("{prompt}({})", marks.join(", "));

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use super::args::{Common, Resume as Typed, Surroundings};
-use super::command::{notes, open, read, runner};
+use super::command::{World, notes, read, runner};
+use super::config::setup;
 use super::script::{Reader, Text, interruptible, spoken};
 use crate::error::{Error, Kind, Result};
 use crate::session::Resume;
@@ -14,8 +15,10 @@ use crate::sql::Statement;
 /// # Errors
 /// When rows are left that are not done.
 pub async fn run(typed: &Typed, common: &Common, around: &Surroundings) -> Result<()> {
-    let (session, _sandbox) = open(common, around, (notes(common.quiet), None)).await?;
-    let runner = runner(&session, common, common.print(around)?);
+    let setup = setup(common, around, None)?;
+    let world = World::new(common).await?;
+    let session = world.session((common, &setup), around, (notes(common.quiet), None))?;
+    let runner = runner(&session, (common, &setup), common.print(around, setup.output)?);
     let mut out = std::io::stdout();
     let Some(id) = &typed.run else {
         return runner.answer(session.list_runs(typed.all)?, &mut out).await.map(drop);

@@ -32,7 +32,7 @@ const CRATES: [(&str, &[&str]); 10] = [
     ("axum", &["sandbox/"]),
     ("datafusion", &["sql/", "plan/", "session/", "output/columnar.rs"]),
     ("rusqlite", &["journal/"]),
-    ("ring", &["journal/seal.rs", "http/transport.rs", "http/auth/jwt.rs", "registry/cache.rs"]),
+    ("ring", &["journal/seal.rs", "http/transport.rs", "http/auth/jwt.rs", "http/shared.rs", "registry/cache.rs"]),
     ("aws_sigv4", &["http/auth/aws.rs"]),
     ("quick_xml", &["registry/xml/tree.rs", "http/written.rs"]),
     ("regex", &["registry/template/call.rs"]),

@@ -45,6 +45,7 @@ mod odd; // writes to a provider with awkward documents
 mod outcomes; // bad documents, partial writes, strictness, assertions
 mod paged; // StackQL's forms of paging, and paging that is inferred
 mod pages; // README and book, cut into blocks
+mod profiles; // the configuration file, profiles and catalogs, and limits that processes share
 mod program; // streams, files, scripts and exit codes of the program
 mod property; // random reads against the same rows in memory
 mod provider; // a provider of other shapes, from a folder

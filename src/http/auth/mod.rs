@@ -97,7 +97,7 @@ impl Credentials {
     }
 
     /// The same credentials for one header.
-    fn header(name: &str, value: Secret) -> Self {
+    pub(super) fn header(name: &str, value: Secret) -> Self {
         Credentials(Signer::Placed(vec![(CredentialPlace::Header(name.to_owned()), value)]))
     }
 
@@ -154,7 +154,8 @@ impl Credentials {
     }
 
     /// Tells one set of credentials from another, within this process only.
-    pub(super) fn fingerprint(&self) -> u64 {
+    #[must_use]
+    pub fn fingerprint(&self) -> u64 {
         static STATE: OnceLock<RandomState> = OnceLock::new();
         let secret = match &self.0 {
             Signer::Placed(_) => "",

@@ -67,7 +67,8 @@ impl Answers {
             _ => return client.send(exchange, call).await,
         };
         let prepared = prepare(call, exchange.base_url.as_deref())?;
-        let key = format!("{} {:?}", prepared.url, prepared.headers);
+        // Two catalogs may ask for the same URL with other credentials: what one may see is not the other's.
+        let key = format!("{} {} {:?}", exchange.credentials.fingerprint(), prepared.url, prepared.headers);
         let (cell, again) = {
             let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
             let again = book.dropped.contains(&key);

@@ -123,7 +123,7 @@ pub fn schema(table: &str) -> SchemaRef {
             "attempts#",
             "taken_ms#",
         ],
-        _ => &["name", "value", "default", "description"],
+        _ => &["name", "value", "default", "source", "description", "flag", "variable"],
     };
     let field = |name: &&str| {
         let (bare, kind) = match name.char_indices().next_back() {
@@ -312,7 +312,7 @@ impl Listing {
         }
     }
 
-    pub fn settings(&mut self, settings: &[[String; 4]]) {
+    pub fn settings(&mut self, settings: &[[String; 7]]) {
         for row in settings {
             self.rows.push(row.iter().map(|text| text.as_str().into()).collect());
         }

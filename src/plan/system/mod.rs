@@ -31,7 +31,7 @@ pub trait SessionFacts: std::fmt::Debug + Send + Sync {
     /// What became of the rows of writes so far.
     fn outcomes(&self) -> Vec<Outcome>;
     /// Name, value, default and description of each setting.
-    fn settings(&self) -> Vec<[String; 4]>;
+    fn settings(&self) -> Vec<[String; 7]>;
 }
 
 /// The catalog `system`.

@@ -50,6 +50,9 @@ pub struct ServiceEntry {
 pub struct Access {
     /// Environment variable that replaces the documents' server, where set.
     pub base_url_variable: Option<String>,
+    /// What the user has put in place of the documents' server.
+    #[serde(skip)]
+    pub base_url: Option<String>,
     /// Ways to sign in; the first whose variables are all set is taken. Empty: none is needed.
     pub schemes: Vec<AuthScheme>,
     /// What to tell someone who has no credentials.

@@ -45,6 +45,8 @@ pub struct Settings {
     pub defaults: BTreeMap<String, String>,
     /// Settings of the engine (`datafusion.*`).
     pub engine: BTreeMap<String, String>,
+    /// Where values come from that are not the default.
+    pub origins: BTreeMap<String, Origin>,
 }
 
 impl Default for Settings {
@@ -67,28 +69,101 @@ impl Default for Settings {
             journal: false,
             defaults: BTreeMap::new(),
             engine: BTreeMap::new(),
+            origins: BTreeMap::new(),
         }
     }
 }
 
-/// Name, and what it means.
-pub(super) const KNOWN: [(&str, &str); 15] = [
-    ("strict", "a list that may be cut is an error instead of a warning (true or false)"),
-    ("max_requests", "the most requests a statement may send"),
-    ("statement_timeout", "seconds a statement may take; 0: as long as it likes"),
-    ("retry_delay", "seconds to wait before a request is first repeated; the wait doubles each time"),
-    ("memory_limit", "memory statements may use, as 500MB; sorts beyond it go to temporary files"),
-    ("read_only", "no write is sent (on or off); --read-only cannot be taken back"),
-    ("dry_run", "writes are shown in place of being sent: off, text, curl or json"),
-    ("allow_unfiltered", "UPDATE, REPLACE and DELETE may come without a condition (on or off)"),
-    ("max_affected", "the most things that UPDATE, REPLACE, DELETE or EXEC .. FROM may change"),
-    ("confirm", "at a terminal, ask before a destructive write (on or off)"),
-    ("on_error", "when a row of a write fails: stop, or continue with the others"),
-    ("max_failures", "with on_error = continue: how many rows may fail, as a count or a percentage; off: any number"),
-    ("write_concurrency", "how many requests of a write travel at the same time"),
-    ("wait", "how long a statement waits for its effect to settle, such as 60s; 0: not at all"),
-    ("journal", "journal every write, also those of one row (on or off)"),
+/// Where a value comes from; what stands later goes over what stands earlier.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// The configuration file.
+    File,
+    /// A profile of it.
+    Profile(String),
+    /// This variable.
+    Environment(String),
+    /// This option of the command line.
+    Flag(String),
+    /// SET.
+    Set,
+}
+
+impl std::fmt::Display for Origin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Origin::File => f.write_str("file"),
+            Origin::Profile(name) => write!(f, "profile {name}"),
+            Origin::Environment(name) | Origin::Flag(name) => f.write_str(name),
+            Origin::Set => f.write_str("SET"),
+        }
+    }
+}
+
+/// What there is to know of a setting but its value.
+#[derive(Debug, Clone, Copy)]
+pub struct Known {
+    /// In SET and in the configuration file.
+    pub name: &'static str,
+    /// The option of the command line, without its dashes.
+    pub flag: Option<&'static str>,
+    /// It may be set outside of statements, in a file or a variable.
+    pub outside: bool,
+    /// What it means.
+    pub meaning: &'static str,
+}
+
+impl Known {
+    /// The environment variable that sets it.
+    #[must_use]
+    pub fn variable(&self) -> Option<String> {
+        self.outside.then(|| format!("WEIR_{}", self.name.to_uppercase()))
+    }
+}
+
+/// A setting with an option of the same name, its words joined by `-`; None: without.
+const fn known(name: &'static str, flag: Option<&'static str>, meaning: &'static str) -> Known {
+    Known { name, flag, outside: true, meaning }
+}
+
+/// Every setting.
+pub(super) const KNOWN: [Known; 15] = [
+    known("strict", Some("strict"), "a list that may be cut is an error instead of a warning (true or false)"),
+    known("max_requests", Some("max-requests"), "the most requests a statement may send"),
+    known("statement_timeout", Some("timeout"), "seconds a statement may take; 0: as long as it likes"),
+    known("retry_delay", None, "seconds to wait before a request is first repeated; the wait doubles each time"),
+    known("memory_limit", None, "memory statements may use, as 500MB; sorts beyond it go to temporary files"),
+    known("read_only", Some("read-only"), "no write is sent (on or off); where a session begins so, it stays so"),
+    known("dry_run", Some("dry-run"), "writes are shown in place of being sent: off, text, curl or json"),
+    // It takes a guard away: where no statement says it, nobody may have meant it.
+    Known {
+        name: "allow_unfiltered",
+        flag: None,
+        outside: false,
+        meaning: "UPDATE, REPLACE and DELETE may come without a condition (on or off)",
+    },
+    known(
+        "max_affected",
+        Some("max-affected"),
+        "the most things that UPDATE, REPLACE, DELETE or EXEC .. FROM may change",
+    ),
+    known("confirm", None, "at a terminal, ask before a destructive write (on or off)"),
+    known("on_error", Some("on-error"), "when a row of a write fails: stop, or continue with the others"),
+    known(
+        "max_failures",
+        Some("max-failures"),
+        "with on_error = continue: how many rows may fail, as a count or a percentage; off: any number",
+    ),
+    known("write_concurrency", Some("write-concurrency"), "how many requests of a write travel at the same time"),
+    known("wait", None, "how long a statement waits for its effect to settle, such as 60s; 0: not at all"),
+    known("journal", Some("journal"), "journal every write, also those of one row (on or off)"),
 ];
+
+/// Every setting, in the order of the documentation.
+#[must_use]
+pub fn settings_table() -> &'static [Known] {
+    &KNOWN
+}
 
 /// The settings that are one of a few words, each with its words.
 pub(in crate::session) fn words() -> impl Iterator<Item = (&'static str, &'static [&'static str])> {
@@ -102,7 +177,7 @@ pub(in crate::session) fn words() -> impl Iterator<Item = (&'static str, &'stati
             _ => &[],
         }
     };
-    KNOWN.iter().map(move |(name, _)| (*name, of(name))).filter(|(_, words)| !words.is_empty())
+    KNOWN.iter().map(move |known| (known.name, of(known.name))).filter(|(_, words)| !words.is_empty())
 }
 
 /// How a write is shown in place of being sent.
@@ -224,6 +299,22 @@ impl Settings {
         })
     }
 
+    /// Changes a setting by its name, and keeps who did.
+    ///
+    /// # Errors
+    /// When the value does not fit.
+    pub fn put_from(&mut self, name: &str, value: &str, origin: Origin) -> Result<()> {
+        self.put(name, value)?;
+        self.origins.insert(name.to_owned(), origin);
+        Ok(())
+    }
+
+    /// Changes a setting of the engine, and keeps who did. The session that begins with it checks the value.
+    pub fn put_engine(&mut self, name: &str, value: &str, origin: Origin) {
+        self.engine.insert(name.to_owned(), value.to_owned());
+        self.origins.insert(name.to_owned(), origin);
+    }
+
     /// Changes a setting by its name.
     ///
     /// # Errors
@@ -272,28 +363,42 @@ impl Settings {
         Ok(())
     }
 
-    /// Name, value, default and meaning of every setting.
-    pub(in crate::session) fn rows(&self) -> Vec<[String; 4]> {
+    /// Name, value, default, source, meaning, option and variable of every setting.
+    pub(in crate::session) fn rows(&self) -> Vec<[String; 7]> {
         let defaults = Settings::default();
-        let known = KNOWN.iter().map(|(name, meaning)| {
-            let text = |s: &Settings| s.get(name).unwrap_or_default();
-            [(*name).to_owned(), text(self), text(&defaults), (*meaning).to_owned()]
+        let source = |name: &str| self.origins.get(name).map_or_else(|| "default".to_owned(), ToString::to_string);
+        let known = KNOWN.iter().map(|known| {
+            let text = |s: &Settings| s.get(known.name).unwrap_or_default();
+            let flag = known.flag.map(|flag| format!("--{flag}")).unwrap_or_default();
+            let variable = known.variable().unwrap_or_default();
+            let (name, meaning) = (known.name.to_owned(), known.meaning.to_owned());
+            [name, text(self), text(&defaults), source(known.name), meaning, flag, variable]
         });
-        let parameters = self
-            .defaults
-            .iter()
-            .map(|(name, value)| [name.clone(), value.clone(), String::new(), "the default of a parameter".to_owned()]);
-        let engine = self
-            .engine
-            .iter()
-            .map(|(name, value)| [name.clone(), value.clone(), String::new(), "a setting of the engine".to_owned()]);
-        known.chain(parameters).chain(engine).collect()
+        let others = [(&self.defaults, "the default of a parameter"), (&self.engine, "a setting of the engine")];
+        let others = others.into_iter().flat_map(|(values, meaning)| values.iter().map(move |pair| (pair, meaning)));
+        let others = others.map(|((name, value), meaning)| {
+            let none = String::new;
+            [name.clone(), value.clone(), none(), source(name), meaning.to_owned(), none(), none()]
+        });
+        known.chain(others).collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_page_of_settings_has_every_setting() {
+        let mut table = String::from("| setting | default | option | variable | meaning |\n|---|---|---|---|---|\n");
+        for [name, _, default, _, meaning, flag, variable] in Settings::default().rows() {
+            let code = |text: &str| if text.is_empty() { String::new() } else { format!("`{text}`") };
+            let cells = [code(&name), default, code(&flag), code(&variable), meaning];
+            table.push_str(&format!("| {} |\n", cells.join(" | ").replace("  ", " ")));
+        }
+        let page = include_str!("../../../docs/settings.md").replace('\r', "");
+        assert!(page.contains(&table), "docs/settings.md should have this table:\n{table}");
+    }
 
     #[test]
     fn every_word_that_is_offered_for_a_setting_fits_it_and_a_switch_offers_its_words() {
@@ -304,7 +409,7 @@ mod tests {
                 assert_eq!(settings.get(name).as_deref(), Some(*word), "{name}");
             }
         }
-        for (name, meaning) in KNOWN.iter().filter(|(_, meaning)| meaning.contains("on or off")) {
+        for Known { name, meaning, .. } in KNOWN.iter().filter(|known| known.meaning.contains("on or off")) {
             assert!(words().any(|(known, words)| known == *name && words == ["on", "off"]), "{name}: {meaning}");
         }
     }

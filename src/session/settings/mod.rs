@@ -2,13 +2,16 @@
 
 mod known;
 
+use std::collections::BTreeMap;
+use std::sync::PoisonError;
+
 use sqlparser::ast::{Expr, Ident, UnaryOperator, Value};
 
 use super::{Answer, Run, Session};
 use crate::error::{Error, Result, nearest};
 use known::KNOWN;
 pub(in crate::session) use known::words;
-pub use known::{DryRun, MaxFailures, OnError, Settings};
+pub use known::{DryRun, Known, MaxFailures, OnError, Origin, Settings, settings_table};
 
 impl Session {
     pub(in crate::session) async fn set(&self, run: &Run, name: &[Ident], value: Expr) -> Result<Answer> {
@@ -20,33 +23,34 @@ impl Session {
         let mut settings = self.settings();
         match &full {
             Name::Known(name) => {
-                settings.put(name, &text)?;
+                settings.put_from(name, &text, Origin::Set)?;
                 self.check_sealed(&settings)?;
             }
             Name::Engine(name) => {
                 self.engine.check_option(name, &text)?;
                 settings.engine.insert(name.clone(), text);
+                settings.origins.insert(name.clone(), Origin::Set);
             }
             Name::Parameter(name) => {
                 settings.defaults.insert(name.clone(), text);
+                settings.origins.insert(name.clone(), Origin::Set);
             }
         }
-        *self.state.settings.write().unwrap_or_else(std::sync::PoisonError::into_inner) = settings;
+        *self.state.settings.write().unwrap_or_else(PoisonError::into_inner) = settings;
         Ok(Answer::done(run, format!("{full} set")))
     }
 
     pub(in crate::session) fn reset(&self, run: &Run, name: &[Ident]) -> Result<Answer> {
         let full = self.setting_name(name)?;
+        let initial = self.state.initial.read().unwrap_or_else(PoisonError::into_inner).clone();
         let mut settings = self.settings();
         match &full {
-            Name::Known(name) => {
-                settings.put(name, &Settings::default().get(name).unwrap_or_default())?;
-                self.check_sealed(&settings)?;
-            }
-            Name::Engine(name) => drop(settings.engine.remove(name)),
-            Name::Parameter(name) => drop(settings.defaults.remove(name)),
+            Name::Known(name) => settings.put(name, &initial.get(name).unwrap_or_default())?,
+            Name::Engine(name) => back(&mut settings.engine, &initial.engine, name),
+            Name::Parameter(name) => back(&mut settings.defaults, &initial.defaults, name),
         }
-        *self.state.settings.write().unwrap_or_else(std::sync::PoisonError::into_inner) = settings;
+        back(&mut settings.origins, &initial.origins, &full.to_string());
+        *self.state.settings.write().unwrap_or_else(PoisonError::into_inner) = settings;
         Ok(Answer::done(run, format!("{full} is back to its default")))
     }
 
@@ -76,8 +80,8 @@ impl Session {
         let parts: Vec<&str> = name.iter().map(|i| i.value.as_str()).collect();
         if let [only] = parts.as_slice() {
             let lower = only.to_lowercase();
-            if let Some((known, _)) = KNOWN.iter().find(|(known, _)| *known == lower) {
-                return Ok(Name::Known((*known).to_owned()));
+            if let Some(known) = KNOWN.iter().find(|known| known.name == lower) {
+                return Ok(Name::Known(known.name.to_owned()));
             }
         }
         if parts.first().is_some_and(|first| first.eq_ignore_ascii_case("datafusion")) {
@@ -99,7 +103,7 @@ impl Session {
 
     /// Whether some method in scope takes the parameter. A service's document is read when it is named; of a whole
     /// provider all documents are, until one has it.
-    fn takes_parameter(&self, scope: &[&str], parameter: &str) -> Result<bool> {
+    pub(in crate::session) fn takes_parameter(&self, scope: &[&str], parameter: &str) -> Result<bool> {
         let provider = self.registry.provider(scope[0])?;
         let services: Vec<&str> = match scope.get(1) {
             Some(service) => vec![service],
@@ -120,7 +124,7 @@ impl Session {
 
     fn no_setting(&self, name: &str) -> Error {
         let error = Error::statement(format!("there is no setting `{name}`"));
-        match nearest(name, KNOWN.iter().map(|(known, _)| *known)) {
+        match nearest(name, KNOWN.iter().map(|known| known.name)) {
             Some(near) => error.hint(format!("did you mean `{near}`?")),
             None => {
                 let provider = self.registry.providers().next().map_or("provider", |p| p.name.as_str());
@@ -129,6 +133,14 @@ impl Session {
                 ))
             }
         }
+    }
+}
+
+/// The value is again as the session began with it.
+fn back<V: Clone>(values: &mut BTreeMap<String, V>, initial: &BTreeMap<String, V>, name: &str) {
+    match initial.get(name) {
+        Some(value) => drop(values.insert(name.to_owned(), value.clone())),
+        None => drop(values.remove(name)),
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod ask;
 mod branch;
+mod connect;
 mod files;
 mod reuse;
 mod set;
@@ -13,6 +14,7 @@ mod words;
 
 pub use ask::echoed;
 pub use branch::{Branches, NAMES as BRANCHES, asked, balanced, condition, not_in_scripts, truth};
+pub use connect::Standing;
 pub use files::Out;
 pub use reuse::settings_of;
 pub use words::words;
@@ -28,7 +30,11 @@ pub const COMMANDS: &[(&str, &str, &str)] = &[
     ("\\h", "[command]", "how a statement is written"),
     ("\\q", "", "leave (also quit, exit, Ctrl-D)"),
     ("\\conninfo", "", "what is in use, who signs in, what it cost so far"),
-    ("\\c", "[provider[.service]]", "use a provider or service, as USE does"),
+    (
+        "\\c",
+        "[profile or provider[.service]]",
+        "begin a session of a profile; or use a provider or service, as USE does",
+    ),
     ("\\!", "[command]", "run a command of the system"),
     ("\\echo", "[text ..]", "print a text"),
     ("\\warn", "[text ..]", "print a text where errors go"),

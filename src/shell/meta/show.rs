@@ -1,11 +1,11 @@
-//! Commands that look around: `\d`, `\dm`, `\dn`, `\l`, `\requests`, `\conninfo`, `\c`, `\chart`, `\?`, `\h`.
+//! Commands that look around: `\d`, `\dm`, `\dn`, `\l`, `\requests`, `\chart`, `\?`, `\h`.
 //! They ask the session in SQL, and send nothing.
 
 use std::fmt::Write as _;
 
 use super::COMMANDS;
 use super::syntax::STATEMENTS;
-use crate::error::{Error, Kind, Result, counted, nearest};
+use crate::error::{Error, Kind, Result, nearest};
 use crate::output::widths_of;
 use crate::shell::desk::Desk;
 use crate::shell::view::{Canvas, Chart, Screen, draw};
@@ -101,35 +101,6 @@ impl Desk<'_> {
         ))
     }
 
-    /// `\c`
-    pub(super) fn connect(&mut self, rest: &str) -> Result<()> {
-        if rest.is_empty() {
-            return self.conninfo();
-        }
-        self.query(&format!("USE {rest}"))
-    }
-
-    /// `\conninfo`
-    pub(super) fn conninfo(&mut self) -> Result<()> {
-        let in_use = self.session.in_use();
-        let statements = counted(self.session.statements(), "statement");
-        let requests = counted(self.session.log().records().len() as u64, "request");
-        match in_use.as_slice() {
-            [] => self.report.line("nothing is in use; \\c provider.service allows bare names"),
-            names => self.report.line(&format!("using {}", names.join("."))),
-        }
-        self.report.line(&format!("{statements} and {requests} so far"));
-        let providers: Vec<String> = match in_use.first() {
-            Some(provider) => vec![provider.clone()],
-            None => self.session.registry().providers().map(|p| p.name.clone()).collect(),
-        };
-        for provider in providers {
-            self.report.line(&format!("{provider} signs in by:"));
-            self.query(&format!("SHOW AUTH IN {}", quoted(&provider)))?;
-        }
-        Ok(())
-    }
-
     /// `\chart`
     pub(super) fn chart(&self, rest: &str) -> Result<String> {
         let chart = Chart::read(&super::words(rest.trim_end_matches(';'), &self.variables)?)?;
@@ -198,6 +169,6 @@ fn text(value: &str) -> String {
     format!("'{}'", value.replace('\'', "''"))
 }
 
-fn quoted(name: &str) -> String {
+pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }

@@ -1,0 +1,279 @@
+//! What is said outside of statements: the configuration file, its profiles and catalogs, the environment and the command
+//! line, and what two processes know of each other. Everything through the real program.
+
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::harness::{Program, World};
+use crate::scripted::{Reply, Scripted};
+
+const SERVICE: &str = "
+openapi: 3.0.3
+info: {title: Door, version: v1}
+servers: [{url: 'http://127.0.0.1:9'}]
+paths:
+  /accounts/{account_id}/things:
+    parameters: [{name: account_id, in: path, required: true, schema: {type: string}}]
+    get: {operationId: things, responses: {200: {description: Things, content: {application/json: {schema: {type: object, properties: {items: {type: array, items: {type: object, properties: {id: {type: string}}}}}}}}}}}
+    post: {operationId: add, requestBody: {content: {application/json: {schema: {type: object, properties: {id: {type: string}}}}}}, responses: {200: {description: A thing, content: {application/json: {schema: {type: object, properties: {id: {type: string}}}}}}}}
+components:
+  x-stackQL-resources:
+    things:
+      id: gate.door.things
+      name: things
+      methods:
+        list: {operation: {$ref: '#/paths/~1accounts~1{account_id}~1things/get'}, response: {mediaType: application/json, openAPIDocKey: '200', objectKey: $.items}}
+        add: {operation: {$ref: '#/paths/~1accounts~1{account_id}~1things/post'}, request: {mediaType: application/json}, response: {mediaType: application/json, openAPIDocKey: '200'}}
+      sqlVerbs:
+        select: [{$ref: '#/components/x-stackQL-resources/things/methods/list'}]
+        insert: [{$ref: '#/components/x-stackQL-resources/things/methods/add'}]
+";
+
+/// A provider `gate` with these windows, and the program beside it.
+fn program(windows: &str) -> Program {
+    let provider = format!(
+        "id: gate\nname: gate\nversion: v1\ntitle: Gate\nproviderServices:\n  door: {{id: 'door:v1', name: door, title: \
+         Door, version: v1, service: {{$ref: services/door.yaml}}}}\nx-weir:\n  base_url: {{env: GATE_URL}}\n  auth: \
+         [{{bearer: {{env: GATE_TOKEN}}}}]\n  limits: {{windows: [{windows}]}}\n"
+    );
+    Program::new().file("docs/gate/provider.yaml", &provider).file("docs/gate/services/door.yaml", SERVICE)
+}
+
+/// A server that gives each account its own things, to those who have its token.
+async fn accounts() -> Scripted {
+    Scripted::start(|asked| {
+        let account = asked.target.split('/').nth(2).unwrap_or_default().to_owned();
+        let token = format!("Bearer token-of-{account}");
+        match asked.header("authorization") == Some(&token) {
+            true => Reply::json(&json!({"items": [{"id": format!("thing of {account}")}], "id": "new"})),
+            false => Reply::json(&json!({})).status(403),
+        }
+    })
+    .await
+}
+
+const TWO: &str = "
+registry = [\"docs\"]
+[providers.gate]
+credentials = { env = \"HERE\" }
+defaults = { account_id = \"here\" }
+[catalogs.gate_eu]
+provider = \"gate\"
+credentials = { command = [\"printf\", \"token-of-there\"] }
+defaults = { door = { account_id = \"there\" } }
+";
+
+#[tokio::test]
+async fn two_accounts_stand_in_one_query_and_no_token_goes_with_the_others_request() {
+    let server = accounts().await;
+    let of = |sql: &'static str| {
+        let program = program("").file("w.toml", TWO).set("GATE_URL", &server.url).set("HERE", "token-of-here");
+        program.set("PATH", "/usr/bin:/bin").arguments(["--config", "w.toml", "-o", "csv"]).exec(sql)
+    };
+    let both = "SELECT a.id, b.id FROM gate.door.things a JOIN gate_eu.door.things b ON a.id <> b.id";
+    assert_eq!(of(both).await.code(0).out, "id,id\nthing of here,thing of there\n");
+    assert_eq!(server.asked().len(), 2);
+    // The same URL is another question with another token.
+    let same = "SELECT count(*) FROM gate.door.things a JOIN gate_eu.door.things b ON true \
+                WHERE a.account_id = 'there' AND b.account_id = 'there'";
+    of(same).await.code(4);
+    for sql in [
+        "INSERT INTO gate_eu.door.things (id) VALUES ('x')",
+        "INSERT INTO gate.door.things (id) SELECT id FROM gate_eu.door.things",
+        "SHOW PROVIDERS; SELECT 1",
+    ] {
+        of(sql).await.code(0);
+    }
+    for asked in server.asked() {
+        let right = asked.target.contains("/here/") == (asked.header("authorization") == Some("Bearer token-of-here"));
+        assert!(right || (asked.method == "GET" && asked.target.contains("/there/")), "{asked:?}");
+    }
+    let providers = of("SHOW PROVIDERS").await.code(0).out;
+    assert!(providers.contains("\ngate,") && providers.contains("\ngate_eu,"), "{providers}");
+    let urls = of(
+        "SELECT id FROM gate_eu.door.things; SELECT count(*) FROM system.session.requests WHERE provider = 'gate_eu'",
+    );
+    drop(urls.await);
+}
+
+#[tokio::test]
+async fn a_catalog_whose_credentials_are_missing_takes_nobody_elses() {
+    let server = accounts().await;
+    let config = TWO.replace("{ command = [\"printf\", \"token-of-there\"] }", "{ env = \"NOT_SET\" }");
+    let program = program("").file("w.toml", &config).set("GATE_URL", &server.url).set("GATE_TOKEN", "token-of-there");
+    let ran = program
+        .set("HERE", "token-of-here")
+        .arguments(["--config", "w.toml"])
+        .exec("SELECT id FROM gate_eu.door.things");
+    ran.await.code(3).says(&["NOT_SET"]);
+    assert_eq!(server.asked().len(), 0);
+}
+
+#[tokio::test]
+async fn two_base_urls_are_one_too_many() {
+    let server = accounts().await;
+    let config = format!("registry = [\"docs\"]\n[providers.gate]\nbase_url = \"{}\"\n", server.url);
+    let ask = |program: Program| {
+        let program = program.file("w.toml", &config).set("GATE_TOKEN", "token-of-a").set("WEIR_CONFIG", "w.toml");
+        program.exec("SELECT id FROM gate.door.things WHERE account_id = 'a'")
+    };
+    ask(program("")).await.code(0);
+    ask(program("").set("GATE_URL", &server.url)).await.code(0);
+    ask(program("").set("GATE_URL", "http://127.0.0.1:1")).await.code(2).says(&["two base URLs", "GATE_URL"]);
+    assert_eq!(server.asked().len(), 2);
+}
+
+const SOURCES: &str = "
+max_requests = 1
+default_profile = \"usual\"
+[profiles.usual]
+max_requests = 2
+output = \"csv\"
+[profiles.careful]
+read_only = true
+";
+
+#[tokio::test]
+async fn what_stands_nearer_wins() {
+    let show = |program: Program, sql: &'static str| program.file("w.toml", SOURCES).arguments(["-o", "csv"]).exec(sql);
+    let value = "SHOW max_requests";
+    let with = || Program::new().set("WEIR_CONFIG", "w.toml");
+    for (program, sql, expected) in [
+        (Program::new(), value, "1000"),
+        (with(), value, "2"),
+        (with().arguments(["--profile", "careful"]), value, "1"),
+        (with().set("WEIR_PROFILE", "careful"), value, "1"),
+        (with().set("WEIR_PROFILE", "careful").arguments(["--profile", "usual"]), value, "2"),
+        (with().set("WEIR_MAX_REQUESTS", "3"), value, "3"),
+        (with().set("WEIR_MAX_REQUESTS", "3").arguments(["--max-requests", "4"]), value, "4"),
+        (with().arguments(["--max-requests", "4"]), "SET max_requests = 5; SHOW max_requests", "5"),
+        (with().arguments(["--max-requests", "4"]), "SET max_requests = 5; RESET max_requests; SHOW max_requests", "4"),
+    ] {
+        let ran = show(program, sql).await.code(0);
+        assert_eq!(ran.out.lines().last(), Some(expected), "{sql}");
+    }
+    let ran = with().file("w.toml", SOURCES).exec("SELECT 1 AS a").await.code(0);
+    assert_eq!(ran.out, "a\n1\n", "the profile's format");
+}
+
+#[tokio::test]
+async fn a_read_only_profile_is_not_talked_out_of_it() {
+    let world = World::new().await;
+    for more in [vec![], vec!["--read-only"]] {
+        let program = world.program().file("w.toml", SOURCES).set("WEIR_READ_ONLY", "off");
+        let program = program.arguments(["--config", "w.toml", "--profile", "careful"]).arguments(more);
+        let sql = "SET read_only = off; DELETE FROM cloudflare.stream.live_inputs WHERE live_input_identifier = 'x'";
+        program.exec(sql).await.code(1).says(&["began read-only"]);
+    }
+    assert_eq!(world.seen(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_said_with_its_place_and_nothing_is_sent() {
+    for (config, arguments, words) in [
+        ("max_request = 1", vec![], vec!["w.toml:1:1", "did you mean `max_requests`?"]),
+        ("strict = true\nmax_requests = \"many\"", vec![], vec!["w.toml:2:16", "a whole number"]),
+        ("[profiles.work]\n", vec!["--profile", "wrok"], vec!["no profile `wrok`", "did you mean `work`?"]),
+        ("default_profile = \"x\"\n", vec![], vec!["w.toml:1:19", "no profile `x`"]),
+        ("[providers.cloudflaer]\n", vec![], vec!["w.toml:1:12", "did you mean `cloudflare`?"]),
+        ("[catalogs.cloudflare]\nprovider = \"cloudflare\"\n", vec![], vec!["w.toml:1:11"]),
+        ("[catalogs.system]\nprovider = \"cloudflare\"\n", vec![], vec!["weir's own"]),
+        ("[providers.cloudflare]\ntoken = \"canary-1\"\n", vec![], vec!["w.toml:2:1", "no secret stands in this file"]),
+        ("[providers.cloudflare]\ndefaults = { acount = \"1\" }\n", vec![], vec!["w.toml:2:14", "acount"]),
+        ("[datafusion.execution]\nbatch_sise = 1\n", vec![], vec!["batch_sise"]),
+    ] {
+        let program = Program::new().file("w.toml", config).arguments(["--config", "w.toml"]).arguments(arguments);
+        let ran = program.exec("SELECT 1").await;
+        assert_ne!(ran.code, Some(0), "{config}");
+        let ran = ran.says(&words);
+        assert!(!ran.talk.contains("canary"), "{}", ran.talk);
+    }
+    Program::new().arguments(["--config", "none.toml"]).exec("SELECT 1").await.code(2).says(&["none.toml"]);
+    Program::new().arguments(["--profile", "a"]).exec("SELECT 1").await.code(2).says(&["no configuration file"]);
+    Program::new().set("WEIR_MAX_REQUESTS", "x").exec("SELECT 1").await.code(2).says(&["WEIR_MAX_REQUESTS"]);
+}
+
+#[tokio::test]
+async fn the_simulation_sees_nothing_real() {
+    let config = "[providers.cloudflare]\nbase_url = \"https://192.0.2.1\"\ncredentials = { env = \"REAL\" }\n\
+                  defaults = { account_id = \"real\" }\n[catalogs.other]\nprovider = \"cloudflare\"\n";
+    let program = Program::new().file("w.toml", config).arguments(["--sandbox", "--config", "w.toml", "-o", "csv"]);
+    let ran = program
+        .exec("SELECT count(*) FROM other.stream.live_inputs; SELECT count(*) FROM cloudflare.stream.live_inputs");
+    assert_eq!(ran.await.code(0).out.matches("120").count(), 2);
+}
+
+#[tokio::test]
+async fn the_shell_changes_profiles_and_keeps_what_is_the_persons_own() {
+    let config = format!("{SOURCES}[profiles.broken]\n[profiles.broken.providers.nobody]\n");
+    let input = "\\set a 1\nCREATE TABLE t AS SELECT 1 AS x;\n\\c careful\nSHOW read_only;\n\\echo :a\nSELECT * FROM t;\n\
+                 \\c\n\\c broken\nSHOW read_only;\n\\c cloudflare\n\\c usual\nSHOW read_only;\n";
+    let program = Program::new().file("w.toml", &config).set("WEIR_CONFIG", "w.toml").input(input);
+    let ran = program.arguments(["shell", "-o", "csv"]).run().await;
+    let shown: Vec<&str> = ran.out.lines().filter(|line| ["on", "off", "1"].contains(line)).collect();
+    assert_eq!(shown, ["on", "1", "on", "off"], "{}\n{}", ran.out, ran.talk);
+    ran.says(&[
+        "a new session of profile careful; 1 table of the one before",
+        "profile careful, of broken, careful, usual",
+        "nobody",
+        "using cloudflare",
+    ]);
+}
+
+/// A server that counts by the same rule as the document, and says 429 to one too many.
+async fn strict(most: usize, window: Duration) -> Scripted {
+    let times: Mutex<Vec<Instant>> = Mutex::default();
+    Scripted::start(move |_| {
+        let mut times = times.lock().unwrap();
+        times.retain(|then| then.elapsed() < window);
+        times.push(Instant::now());
+        match times.len() > most {
+            true => Reply::json(&json!({})).status(429).with("retry-after", "1"),
+            false => Reply::json(&json!({"items": [{"id": "a"}]})),
+        }
+    })
+    .await
+}
+
+const FOUR: &str = "SELECT id FROM gate.door.things WHERE account_id IN ('a', 'b', 'c', 'd')";
+
+fn beside(program: Program, url: &str, state: &std::path::Path) -> Program {
+    let program = program.set("GATE_URL", url).set("GATE_TOKEN", "canary-token");
+    program.set("WEIR_STATE_DIR", &state.display().to_string()).arguments(["--registry", "docs", "-o", "csv"])
+}
+
+#[tokio::test]
+async fn two_processes_keep_under_one_rate_together() {
+    let server = strict(5, Duration::from_secs(1)).await;
+    let state = tempfile::tempdir().unwrap();
+    let run = || beside(program("{requests: 5, seconds: 1}"), &server.url, state.path()).exec(FOUR);
+    let (one, other, third) = tokio::join!(run(), run(), run());
+    for ran in [one, other, third] {
+        assert_eq!(ran.code(0).out.lines().count(), 5);
+    }
+    assert_eq!(server.asked().len(), 12, "a 429 would be one more");
+    let names =
+        std::fs::read_dir(state.path().join("limits")).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap());
+    let names: Vec<String> = names.collect();
+    assert!(names.len() == 2 && names.iter().any(|name| name == "key"), "{names:?}");
+}
+
+#[tokio::test]
+async fn what_the_api_asks_of_one_process_the_other_heeds() {
+    let first = Mutex::new(true);
+    let server = Scripted::start(move |_| match std::mem::take(&mut *first.lock().unwrap()) {
+        true => Reply::json(&json!({})).status(429).with("retry-after", "30"),
+        false => Reply::json(&json!({"items": []})),
+    })
+    .await;
+    let state = tempfile::tempdir().unwrap();
+    let run = || {
+        let program = beside(program(""), &server.url, state.path()).arguments(["--timeout", "5"]);
+        program.exec("SELECT id FROM gate.door.things WHERE account_id = 'a'")
+    };
+    run().await.code(5);
+    run().await.code(5).says(&["rate limited by the API"]);
+    assert_eq!(server.asked().len(), 1, "the second process sent nothing");
+}
