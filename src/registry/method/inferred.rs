@@ -117,7 +117,7 @@ impl Listing<'_> {
         let whole = paging.style == PagingStyle::Whole;
         let silent = paging.known == Known::Inferred;
         let sizes = self.optional().find(|p| is_size(p) && (!whole || !is(p, &DOUBTFUL_SIZES)));
-        paging.size = sizes.and_then(page_size).filter(|_| sizes.is_some_and(|p| !whole || p.shape.maximum.is_some()));
+        paging.size = sizes.and_then(page_size).filter(|_| sizes.is_some_and(|p| !whole || most(p).is_some()));
         paging.total = named(leaves, &TOTALS, Leaf::is_number);
         if paging.total_pages.is_empty() && numbered {
             paging.total_pages = named(leaves, &TOTAL_PAGES, Leaf::is_number);
@@ -208,9 +208,22 @@ fn page_size(parameter: &Parameter) -> Option<PageSize> {
     if !shape.values.is_empty() {
         return listed.map(|size| PageSize { parameter: parameter.wire.clone(), largest: size, smallest: size });
     }
-    let largest = shape.maximum.map(|most| whole(most.min(LARGEST))).or(default).filter(|size| *size > 0)?;
+    let largest = most(parameter).map(|most| whole(most.min(LARGEST))).or(default).filter(|size| *size > 0)?;
     let smallest = shape.minimum.map_or(1, whole).clamp(1, largest);
     Some(PageSize { parameter: parameter.wire.clone(), largest, smallest })
+}
+
+/// The documented maximum: of the schema, else in words, as in "results per page (max 100)".
+fn most(parameter: &Parameter) -> Option<f64> {
+    let said = || {
+        let mut words = parameter.description.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+        words.find(|word| word.eq_ignore_ascii_case("max") || word.eq_ignore_ascii_case("maximum"))?;
+        let filler = |word: &&str| matches!(*word, "of" | "is" | "value" | "allowed" | "size" | "page");
+        let number: f64 = words.find(|word| !filler(word))?.parse().ok()?;
+        let default = parameter.shape.default.as_ref().and_then(Value::as_f64).unwrap_or(1.0);
+        (number >= default).then_some(number)
+    };
+    parameter.shape.maximum.or_else(said)
 }
 
 #[expect(
@@ -241,4 +254,89 @@ fn links(leaves: &[Leaf]) -> Vec<JsonPath> {
         }
     };
     leaves.iter().filter(is_link).map(|leaf| leaf.path.clone()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::config::{Config, Inherited};
+
+    /// What is inferred of an operation with these query parameters (YAML), and these properties around `items`.
+    fn inferred(parameters: &str, around: &str) -> Paging {
+        let schema = format!(
+            "{{type: object, properties: {{items: {{type: array, items: {{properties: {{id: {{type: string}}}}}}}}, {around}}}}}"
+        );
+        let text = format!(
+            "openapi: 3.0.3\nservers: [{{url: 'https://a.example'}}]\npaths:\n  /a:\n    get:\n      \
+             parameters: [{parameters}]\n      \
+             responses: {{'200': {{content: {{application/json: {{schema: {schema}}}}}}}}}\n\
+             method: {{operation: {{$ref: '#/paths/~1a/get'}}, response: {{objectKey: $.items}}}}\n"
+        );
+        let document = Document::parse("a.yaml", &text).unwrap_or_else(|e| panic!("{e}\n{text}"));
+        let inherited = Inherited::default();
+        let config = Config::of_service(&document, &inherited);
+        let (method, _) = super::super::read(&document, &config, ("list", &document.root["method"]), "method").unwrap();
+        method.paging.unwrap()
+    }
+
+    fn size(parameters: &str) -> Option<(u64, u64)> {
+        let all = format!("{{name: page, in: query, schema: {{type: integer}}}}, {parameters}");
+        inferred(&all, "").size.map(|size| (size.smallest, size.largest))
+    }
+
+    #[test]
+    fn the_size_is_the_largest_that_is_documented_within_reason() {
+        for (schema, expected) in [
+            ("schema: {type: integer, minimum: 5, maximum: 50, default: 20}", Some((5, 50))),
+            ("schema: {type: number, minimum: 1, maximum: 5000000, default: 100}", Some((1, 1000))),
+            ("schema: {type: integer, default: 20}", Some((1, 20))),
+            ("schema: {type: integer, enum: [10, 50, 25]}", Some((50, 50))),
+            ("description: 'Results per page (max 100).', schema: {type: integer, default: 30}", Some((1, 100))),
+            ("description: 'Maximum number of items, 7 or more.', schema: {type: integer}", None),
+            ("schema: {type: integer}", None),
+        ] {
+            assert_eq!(size(&format!("{{name: per_page, in: query, {schema}}}")), expected, "{schema}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_paired_with_the_parameter_that_takes_it() {
+        let text = "schema: {type: string}";
+        for (parameter, around, expected) in [
+            ("cursor", "result_info: {type: object, properties: {cursor: {type: string}}}", "$.result_info.cursor"),
+            (
+                "after",
+                "paging: {properties: {cursors: {properties: {after: {type: string}}}}}",
+                "$.paging.cursors.after",
+            ),
+            ("pageToken", "nextPageToken: {type: string}", "$.nextPageToken"),
+            ("page_token", "next_page_token: {type: string}, cursor: {type: string}", "$.next_page_token"),
+            ("marker", "NextMarker: {type: string}", "$.NextMarker"),
+        ] {
+            let paging = inferred(&format!("{{name: {parameter}, in: query, {text}}}"), around);
+            let PagingStyle::Cursor { into, from: Source::Body(paths) } = &paging.style else {
+                panic!("{parameter}: {paging:?}")
+            };
+            assert_eq!((into, paths[0].to_string().as_str()), (&Slot::Query(parameter.to_owned()), expected));
+        }
+        // A moment is no token, and what must be given is the user's.
+        let moment = "{name: after, in: query, schema: {type: string, format: date-time}}";
+        assert_eq!(inferred(moment, "after: {type: string}").style, PagingStyle::Whole);
+        let required = "{name: page, in: query, required: true, schema: {type: integer}}";
+        assert_eq!(inferred(required, "").style, PagingStyle::Whole);
+    }
+
+    #[test]
+    fn links_and_numbers_are_known_by_their_names() {
+        let path = |text: &str| JsonPath::parse(text).unwrap();
+        let links = inferred("", "links: {properties: {pages: {properties: {next: {type: string}}}}}");
+        assert_eq!(links.style, PagingStyle::NextUrl { from: Source::Body(vec![path("$.links.pages.next")]) });
+        let page = "{name: page, in: query, schema: {type: integer, default: 0}}";
+        let zero = inferred(page, "total: {type: integer}");
+        assert_eq!(zero.style, PagingStyle::Page { parameter: "page".to_owned(), first: 0 });
+        assert_eq!((zero.total[0].to_string().as_str(), zero.concurrent), ("$.total", true));
+        let offset = inferred("{name: $skip, in: query, schema: {type: integer}}", "total: {type: string}");
+        assert_eq!(offset.style, PagingStyle::Offset { parameter: "$skip".to_owned() });
+        assert!(!offset.total.contains(&path("$.total")));
+    }
 }
