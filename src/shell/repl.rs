@@ -12,7 +12,7 @@ use super::rc;
 use super::script::Runner;
 use super::variables::Variables;
 use super::view::Display;
-use crate::error::{Error, Kind, Place, Result, counted};
+use crate::error::{Error, Kind, Place, Result};
 use crate::session::Session;
 
 /// How a shell starts.
@@ -138,14 +138,8 @@ impl Shell<'_, '_> {
             }
             Ok(ready) => self.ready = Some(ready),
         }
-        let tables = self.runner.session.own_tables().len() as u64;
-        self.runner.report.line(&match tables {
-            0 => format!("a new session of profile {profile}"),
-            _ => format!(
-                "a new session of profile {profile}; {} of the one before ended with it",
-                counted(tables, "table")
-            ),
-        });
+        let told = format!("a new session of profile {profile}; the tables of the one before ended with it");
+        self.runner.report.line(&told);
         true
     }
 

@@ -215,7 +215,7 @@ async fn the_shell_changes_profiles_and_keeps_what_is_the_persons_own() {
     let shown: Vec<&str> = ran.out.lines().filter(|line| ["on", "off", "1"].contains(line)).collect();
     assert_eq!(shown, ["on", "1", "on", "off"], "{}\n{}", ran.out, ran.talk);
     ran.says(&[
-        "a new session of profile careful; 1 table of the one before",
+        "a new session of profile careful; the tables of the one before",
         "profile careful, of broken, careful, usual",
         "nobody",
         "using cloudflare",

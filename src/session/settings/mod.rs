@@ -59,7 +59,8 @@ impl Session {
         if settings.read_only || !self.sealed {
             return Ok(());
         }
-        Err(Error::statement("this session began read-only, and stays so").hint("run it without --read-only"))
+        Err(Error::statement("this session began read-only, and stays so")
+            .hint("run it without --read-only, or under another profile"))
     }
 
     /// The value of a setting, for SHOW.
