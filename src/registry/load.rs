@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::config::{Config, Inherited};
 use super::document::Document;
 use super::model::{
-    Column, HttpVerb, JsonPath, Kind, Known, Location, Method, Paging, PagingStyle, Parameter, Resource, Shape, Verbs,
+    Column, HttpVerb, JsonPath, Kind, Known, Method, Paging, PagingStyle, Parameter, Resource, Shape, Verbs,
 };
 use super::weir_keys::{self, DerivedKeys, ResourceKeys};
 use super::{meant, method, schema, verbs};

@@ -10,8 +10,8 @@ use serde_json::Value;
 use super::fetch::Fetch;
 use crate::error::{Error, Kind, Result};
 use crate::http::{
-    Call, Exchange, PageFacts, PageRequest, Reply, content, from_header, graphql_refusal, misshapen, next_link,
-    no_rows, refused, success, unreadable,
+    Exchange, PageFacts, PageRequest, Reply, content, from_header, graphql_refusal, misshapen, next_link, no_rows,
+    refused, success, unreadable,
 };
 use crate::plan::context::StatementContext;
 use crate::plan::reading::ParameterSet;
