@@ -155,7 +155,7 @@ mod tests {
     fn put(template: &str, value: &str) -> Result<String> {
         let mut values = Values::default();
         let held = values.held("v", Value::from(value));
-        values.put(&template.replace("V", held.as_str().unwrap()))
+        values.put(&template.replace('V', held.as_str().unwrap()))
     }
 
     #[test]

@@ -222,7 +222,7 @@ impl Page {
             return (false, Turn::Free(0));
         }
         self.grow_old(windows, now);
-        let wait = windows.iter().filter_map(|window| self.wait(window, now)).max();
+        let wait = windows.iter().filter_map(|window| self.wait(*window, now)).max();
         if let Some(wait) = wait {
             return (false, Turn::Wait(wait, false));
         }
@@ -233,7 +233,7 @@ impl Page {
 
     /// Drops what counts in no window, and has nothing lie in the future.
     fn grow_old(&mut self, windows: &[RateWindow], now: u64) {
-        let longest = windows.iter().map(length).max().unwrap_or(0);
+        let longest = windows.iter().copied().map(length).max().unwrap_or(0);
         for (at, _) in &mut self.entries {
             *at = (*at).min(now);
         }
@@ -242,7 +242,7 @@ impl Page {
     }
 
     /// How long until the window takes one more; None: it does now.
-    fn wait(&self, window: &RateWindow, now: u64) -> Option<u64> {
+    fn wait(&self, window: RateWindow, now: u64) -> Option<u64> {
         let (length, most) = (length(window), usize::try_from(window.requests).unwrap_or(usize::MAX));
         let under_way = self.entries.iter().filter(|(at, number)| *number != 0 && at + length + LOST > now).count();
         let back: Vec<u64> =
@@ -265,7 +265,7 @@ impl Page {
     }
 }
 
-fn length(window: &RateWindow) -> u64 {
+fn length(window: RateWindow) -> u64 {
     u64::from(window.seconds) * 1000
 }
 

@@ -142,7 +142,7 @@ pub fn choose<'a>(resource: &'a Resource, verb: Verb, supply: &Supply<'_>) -> Re
     let mut fitting: Vec<&Arc<Method>> =
         candidates.iter().copied().filter(|m| m.unsupported.is_none() && missing(m, supply).is_empty()).collect();
     let takes_all = |m: &&Arc<Method>| supply.given.iter().all(|name| takes(m, name).is_some());
-    if verb != Verb::Select && fitting.iter().any(|m| takes_all(m)) {
+    if verb != Verb::Select && fitting.iter().any(&takes_all) {
         fitting.retain(|m| takes_all(m));
     }
     let weight = |m: &Arc<Method>| required(m).filter(|name| supplied(m, supply, name)).count();

@@ -66,7 +66,7 @@ fn check_name(name: &str) -> Result<()> {
 fn way(registry: &Registry, account: &Account) -> Result<Way> {
     let provider = registry.provider(&account.provider).map_err(|error| {
         let told = Error::new(Kind::Usage, error.message());
-        error.hint_text().into_iter().fold(told, |told, hint| told.hint(hint))
+        error.hint_text().into_iter().fold(told, Error::hint)
     })?;
     let wrong = |what: String| {
         Error::new(Kind::Usage, format!("{}: credentials: {what}", account.name))

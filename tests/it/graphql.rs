@@ -83,7 +83,7 @@ fn script(asked: &Asked) -> Reply {
     Reply::json(&json!({"data": {"shelf": {"books": {"nodes": nodes, "pageInfo": info}}}}))
 }
 
-async fn shelf(server: &Scripted, folder: &tempfile::TempDir) -> Session {
+fn shelf(server: &Scripted, folder: &tempfile::TempDir) -> Session {
     let root = folder.path().join("src/shelf/v00.00.00000");
     write_file(&root.join("provider.yaml"), PROVIDER);
     write_file(&root.join("services/lists.yaml"), &SERVICE.replace("URL", &server.url));
@@ -101,7 +101,7 @@ async fn read(session: &Session, sql: &str) -> Result<Given, Error> {
 #[tokio::test]
 async fn a_query_is_sent_page_after_page_as_long_as_its_flag_says_so() {
     let (folder, server) = (tempfile::tempdir().unwrap(), Scripted::start(script).await);
-    let session = shelf(&server, &folder).await;
+    let session = shelf(&server, &folder);
     let given = read(&session, "SELECT id, owner FROM shelf.lists.books WHERE owner = 'me'").await.unwrap();
     let ids: Vec<&str> = given.rows.iter().filter_map(|row| row["id"].as_str()).collect();
     assert_eq!((ids, &given.rows[5]["owner"]), (vec!["b0", "b1", "b2", "b3", "b4", "b5"], &json!("me")));
@@ -117,7 +117,7 @@ async fn a_query_is_sent_page_after_page_as_long_as_its_flag_says_so() {
 #[tokio::test]
 async fn no_value_says_more_than_a_value() {
     let (folder, server) = (tempfile::tempdir().unwrap(), Scripted::start(script).await);
-    let session = shelf(&server, &folder).await;
+    let session = shelf(&server, &folder);
     let hostile = r#"x") { secret } #\"#;
     read(&session, &format!("SELECT id FROM shelf.lists.books WHERE owner = '{hostile}' LIMIT 1")).await.unwrap();
     assert!(sent(&server.asked()[0]).contains(r#"shelf(owner: "x\") { secret } #\\", floor: 1)"#));
@@ -132,7 +132,7 @@ async fn no_value_says_more_than_a_value() {
 #[tokio::test]
 async fn errors_of_a_good_answer_and_mutations_in_a_select_are_refused() {
     let (folder, server) = (tempfile::tempdir().unwrap(), Scripted::start(script).await);
-    let session = shelf(&server, &folder).await;
+    let session = shelf(&server, &folder);
     let error = read(&session, "SELECT id FROM shelf.lists.books WHERE owner = 'nobody'").await.err().unwrap();
     assert!(error.message().contains("GraphQL: no such owner; and no shelf"), "{error}");
     let before = server.asked().len();

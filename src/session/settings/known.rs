@@ -394,7 +394,7 @@ mod tests {
         for [name, _, default, _, meaning, flag, variable] in Settings::default().rows() {
             let code = |text: &str| if text.is_empty() { String::new() } else { format!("`{text}`") };
             let cells = [code(&name), default, code(&flag), code(&variable), meaning];
-            table.push_str(&format!("| {} |\n", cells.join(" | ").replace("  ", " ")));
+            table = table + "| " + &cells.join(" | ").replace("  ", " ") + " |\n";
         }
         let page = include_str!("../../../docs/settings.md").replace('\r', "");
         assert!(page.contains(&table), "docs/settings.md should have this table:\n{table}");

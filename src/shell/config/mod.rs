@@ -132,14 +132,14 @@ impl Setup {
         for (name, value, place) in &section.settings {
             let told = |error: Error| {
                 let told = Error::new(Kind::Usage, error.message()).at(place.clone());
-                error.hint_text().into_iter().fold(told, |told, hint| told.hint(hint))
+                error.hint_text().into_iter().fold(told, Error::hint)
             };
             match name.as_str() {
                 "output" => self.output = Some(value.parse().map_err(told)?),
                 "timing" => {
                     self.timing = switch(value).ok_or_else(|| {
                         Error::new(Kind::Usage, format!("timing = '{value}' is not on or off")).at(place.clone())
-                    })?
+                    })?;
                 }
                 _ => self.put(name, value, origin).map_err(told)?,
             }
@@ -168,7 +168,7 @@ impl Setup {
         if let Some(value) = set(variables, "WEIR_OUTPUT") {
             self.output = Some(value.parse().map_err(|error: Error| {
                 let told = Error::new(Kind::Usage, format!("WEIR_OUTPUT: {}", error.message()));
-                error.hint_text().into_iter().fold(told, |told, hint| told.hint(hint))
+                error.hint_text().into_iter().fold(told, Error::hint)
             })?);
         }
         if let Some(value) = set(variables, "WEIR_TIMING") {
@@ -207,7 +207,7 @@ fn name_of_flag(name: &str) -> String {
 /// The error of a setting, for someone who wrote `other` and not the setting's name.
 fn renamed(error: &Error, name: &str, other: &str) -> Error {
     let told = Error::new(Kind::Usage, error.message().replacen(name, other, 1));
-    error.hint_text().into_iter().fold(told, |told, hint| told.hint(hint))
+    error.hint_text().into_iter().fold(told, Error::hint)
 }
 
 fn switch(value: &str) -> Option<bool> {
