@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::auth::Credentials;
 use super::exchange::Exchange;
-use super::shared::{Book, Shared, Turn as Answer};
+use super::processes::{Book, Shared, Turn as Answer};
 use crate::error::{Error, Kind, Result};
 use crate::registry::{Access, RateWindow};
 

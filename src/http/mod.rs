@@ -15,9 +15,10 @@ mod limit;
 mod log;
 mod page;
 mod paging;
+mod processes;
 mod reply;
 mod retry;
-mod shared;
+
 mod style;
 mod target;
 mod transport;

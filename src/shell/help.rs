@@ -24,7 +24,7 @@ const GROUPS: [(&str, &[&str]); 5] = [
         ],
     ),
     ("Variables", &["var", "text", "vars", "iqldata"]),
-    ("Where answers come from", &["sandbox", "registry", "auth"]),
+    ("Where answers come from", &["sandbox", "registry", "auth", "config", "profile"]),
     ("Limits", &["max_requests", "timeout", "strict"]),
     (
         "Writes",

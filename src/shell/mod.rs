@@ -12,6 +12,7 @@ mod help;
 mod history;
 mod manual;
 mod meta;
+mod options;
 mod outcomes;
 mod rc;
 mod repl;

@@ -79,8 +79,11 @@ fn style(said: &Value, parameters: &[Parameter]) -> Result<(PagingStyle, Vec<Jso
 
 /// The number of the first page: the parameter's default, else 1.
 pub(super) fn first_page(parameter: &Parameter) -> u64 {
-    let default =
-        parameter.shape.default.as_ref().and_then(|default| default.as_u64().or(default.as_str()?.parse().ok()));
+    let default = parameter
+        .shape
+        .default
+        .as_ref()
+        .and_then(|default| default.as_u64().or_else(|| default.as_str()?.parse().ok()));
     default.filter(|first| *first <= 1).unwrap_or(1)
 }
 

@@ -204,7 +204,8 @@ fn is_size(parameter: &Parameter) -> bool {
 fn page_size(parameter: &Parameter) -> Option<PageSize> {
     let shape = &parameter.shape;
     let listed = shape.values.iter().filter_map(|value| value.parse::<u64>().ok()).filter(|size| *size <= 1000).max();
-    let default = shape.default.as_ref().and_then(|default| default.as_u64().or(default.as_str()?.parse().ok()));
+    let default =
+        shape.default.as_ref().and_then(|default| default.as_u64().or_else(|| default.as_str()?.parse().ok()));
     if !shape.values.is_empty() {
         return listed.map(|size| PageSize { parameter: parameter.wire.clone(), largest: size, smallest: size });
     }

@@ -128,7 +128,7 @@ mod tests {
             ("max_request = 5", "did you mean `max_requests`?"),
             ("strict = true\nmax_requests = [1]\n", "config.toml:2:16"),
             ("[profiles.a]\n[profiles.a.profiles.b]\n", "config.toml:2:13"),
-            ("[profiles.a.catalogs.b]\nbase_url = \"x\"\n", "`provider`"),
+            ("[profiles.a.catalogs.b]\nbase_url = \"https://x\"\n", "`provider`"),
             ("[providers.a]\nprovider = \"b\"\n", "config.toml:2:1"),
             ("a = \n", "this is no TOML"),
             ("allow_unfiltered = true", "SET allow_unfiltered"),

@@ -123,6 +123,12 @@ fn account(page: &Page<'_>, entry: Entry<'_, '_>, catalog: bool) -> Result<Accou
             }
         }
     }
+    if catalog && account.provider == account.name {
+        let (name, table) = (&account.name, "providers");
+        return Err(
+            page.wrong(at, format!("`{name}` is the provider itself; [{table}.{name}] describes the way to it"))
+        );
+    }
     if account.provider.is_empty() {
         return Err(page.wrong(at, format!("the catalog `{}` says no `provider`", account.name)));
     }

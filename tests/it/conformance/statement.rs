@@ -132,10 +132,12 @@ impl Writer<'_> {
                 Location::Path => "path",
                 Location::Query => "query",
                 Location::Header => "header",
-                // It only tells which method is meant.
-                Location::Nowhere | Location::Body => continue,
+                // It tells which method is meant, or stands in a query of GraphQL: given, and no parameter of the request.
+                Location::Nowhere => "",
+                Location::Body => continue,
             };
-            let declared = self.operation.parameters.iter().find(|p| p.name == parameter.wire && p.place == place);
+            let stands = |declared: &str| place.is_empty() || declared == place;
+            let declared = self.operation.parameters.iter().find(|p| p.name == parameter.wire && stands(&p.place));
             let Some(declared) = declared else {
                 if parameter.required {
                     return Err(format!("the registry wants `{}` ({place}), which is not declared", parameter.wire));
@@ -150,7 +152,9 @@ impl Writer<'_> {
                 continue;
             }
             columns.push((parameter.name.clone(), value.clone()));
-            said.push((place.to_owned(), declared.name.clone(), value));
+            if !place.is_empty() {
+                said.push((place.to_owned(), declared.name.clone(), value));
+            }
         }
         Ok((columns, said))
     }
