@@ -94,6 +94,10 @@ fn every_shape_of_a_made_up_provider_is_sent_as_its_document_allows() {
 #[test]
 fn every_method_of_a_registry_sends_what_its_document_allows() {
     let Some(registry) = registry() else { return };
+    if said("WEIR_STACKQL_WALK").is_none() {
+        eprintln!("NOT RUN: the methods of a registry are walked, which takes minutes, where WEIR_STACKQL_WALK is set");
+        return;
+    }
     let only = said("WEIR_STACKQL_PROVIDER");
     let all = walked(&registry, only.as_deref());
     for one in &all {
