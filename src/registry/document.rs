@@ -64,7 +64,7 @@ impl Document {
 /// The value that a YAML text is; a mapping stands at its top.
 ///
 /// # Errors
-/// As for [`Document::parse`].
+/// When the text is no YAML, with its place.
 pub fn read_yaml(file: &str, text: &str) -> Result<Value> {
     Document::parse(file, text).map(|document| document.root)
 }
