@@ -122,6 +122,9 @@ impl Drop for Pass {
     }
 }
 
+/// Milliseconds of a pause that another process was asked for and that is not waited out unasked.
+const LONG_PAUSE: u64 = 10_000;
+
 /// Until when to wait, and why.
 type Wait = (Instant, &'static str);
 
@@ -198,6 +201,8 @@ impl Lane {
             Some(Outside::Book(book)) => match book.take(&self.windows) {
                 Ok(Answer::Free(0)) => return Ok(None),
                 Ok(Answer::Free(number)) => return Ok(Some(number)),
+                // A long pause each process is told of by the API itself, and may give up on as its statement says.
+                Ok(Answer::Wait(wait, true)) if wait > LONG_PAUSE => return Ok(None),
                 Ok(Answer::Wait(wait, asked)) => {
                     let why = if asked { "rate limited by the API" } else { "keeping under the documented rate" };
                     return Err((Instant::now() + Duration::from_millis(wait), why));
