@@ -123,7 +123,7 @@ impl Drop for Pass {
 }
 
 /// Milliseconds of a pause that another process was asked for and that is not waited out unasked.
-const LONG_PAUSE: u64 = 10_000;
+const LONG_PAUSE: u64 = 60_000;
 
 /// Until when to wait, and why.
 type Wait = (Instant, &'static str);
