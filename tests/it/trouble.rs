@@ -1,6 +1,8 @@
 //! Writes under fire that are not killed: answers that are lost, limits, errors of the server, disks that take nothing,
 //! two programs at once, Ctrl-C, a pipe that closes; what the outcomes say and what the program ends with.
 
+use std::path::Path;
+
 use serde_json::Value;
 use weir::sandbox::{Fault, FaultKind};
 
@@ -347,10 +349,10 @@ async fn on_error_continue_goes_on_until_more_fail_than_may() {
     }
 }
 
-/// Every byte that lies in the folder of the journal.
-fn bytes_of(fire: &Fire) -> Vec<u8> {
-    let files = std::fs::read_dir(fire.state()).unwrap();
-    files.flat_map(|file| std::fs::read(file.unwrap().path()).unwrap()).collect()
+/// Every byte that lies in the folder of the journal, and in the folders in it.
+fn bytes_of(folder: &Path) -> Vec<u8> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { bytes_of(&path) } else { std::fs::read(path).unwrap() }).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -370,10 +372,10 @@ async fn rows_with_secrets_are_resumed_with_their_input_and_never_lie_in_the_jou
     fire.gate.until(|p| p.asked == 5 && p.passed == 4).await;
     // The files of a journal at work hold more than those of one that was closed.
     let clean = |bytes: &[u8]| !bytes.windows(6).any(|window| window == b"canary");
-    assert!(clean(&bytes_of(&fire)));
+    assert!(clean(&bytes_of(&fire.state())));
     running.kill();
     fire.gate.lose();
-    assert!(clean(&bytes_of(&fire)));
+    assert!(clean(&bytes_of(&fire.state())));
     let id = fire.last_run().0;
     let missing = fire.run(["resume", &id]).await.code(6).says(&["secret", "-i FILE"]);
     assert!(!missing.talk.contains("canary") && !missing.out.contains("canary"), "{}{}", missing.talk, missing.out);
@@ -393,5 +395,5 @@ async fn rows_with_secrets_are_resumed_with_their_input_and_never_lie_in_the_jou
     let bodies: std::collections::BTreeSet<String> =
         fire.sandbox.requests().iter().filter(|seen| seen.method == "POST").map(|seen| seen.body.clone()).collect();
     assert_eq!((bodies.len(), fire.posts(), fire.sandbox.counts().outputs), (12, 12, outputs + 12));
-    assert!(clean(&bytes_of(&fire)));
+    assert!(clean(&bytes_of(&fire.state())));
 }
