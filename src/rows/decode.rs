@@ -81,10 +81,11 @@ pub struct Table<'d> {
 }
 
 impl<'d> Table<'d> {
-    /// No rows yet. `echo` gives the value of a column that is a request parameter, as JSON text.
+    /// No rows yet. `echo` gives the value of a column that is a request parameter, as JSON text: of each row that says
+    /// nothing of it itself.
     pub fn new(decoder: &'d Decoder, (text, page): (&'d str, &Page), echo: &Echo<'_>) -> Table<'d> {
         let of = |column: &Column| {
-            let text = column.paths.is_empty().then(|| echo(column)).flatten()?;
+            let text = echo(column)?;
             let token = Scan::new(&text, 0).value().map_or(Token::Null, |span| span.token);
             Some((text, token))
         };
@@ -132,14 +133,16 @@ impl<'d> Table<'d> {
             Some(Value { raw: &text[span.start..span.end], token: span.token, at: Some(span.start) })
         };
         for (i, places) in self.decoder.places.iter().enumerate() {
-            let value = match places.as_slice() {
-                [] => self.echoes[i].as_ref().map(|(raw, token)| Value { raw, token: *token, at: None }),
+            let own = match places.as_slice() {
+                [] => None,
                 [place] => at(*place),
                 places => {
                     let any = self.decoder.columns[i].shape.kind.is_json();
                     places.iter().filter_map(|place| at(*place)).find(|value| any || is_scalar(value.token))
                 }
             };
+            let echo = self.echoes[i].as_ref().filter(|_| places.iter().all(|place| at(*place).is_none()));
+            let value = own.or_else(|| echo.map(|(raw, token)| Value { raw, token: *token, at: None }));
             if self.builders[i].append(value) == Fit::DoesNot {
                 let (count, example) = &mut self.misfits[i];
                 *count += 1;

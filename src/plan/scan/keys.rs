@@ -18,6 +18,7 @@ use super::fetch::Fetch;
 use crate::error::{Error, Kind, Result};
 use crate::plan::context::StatementContext;
 use crate::plan::errors::unwrap;
+use crate::plan::reading::says_nothing_of;
 use crate::registry::{Parameter, fit};
 use crate::rows::{schema, to_json};
 
@@ -59,8 +60,9 @@ pub async fn keyed(
                 set.send(parameter, value.clone());
                 let is_row_column = fetch.resource.column(&parameter.name).is_some_and(|c| !c.paths.is_empty());
                 if is_row_column && !parameter.exact {
-                    set.checks.push((parameter.name.clone(), value));
-                } else {
+                    set.checks.push((parameter.name.clone(), value.clone()));
+                }
+                if !is_row_column || says_nothing_of(&fetch.method, &parameter.name) {
                     set.echo.push((parameter.name.clone(), value));
                 }
             }
