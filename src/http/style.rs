@@ -24,11 +24,15 @@ const UNSAFE: &AsciiSet = &RESERVED
     .remove(b',')
     .remove(b';');
 
-/// A single value as text.
+/// A single value as text. A whole number is written as one: the doubles of SQL say `7.0`, and addresses mean 7.
 pub(super) fn scalar(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         Value::Null => String::new(),
+        Value::Number(number) if number.is_f64() => {
+            let text = number.to_string();
+            text.strip_suffix(".0").map(str::to_owned).unwrap_or(text)
+        }
         other => other.to_string(),
     }
 }
@@ -108,6 +112,12 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_whole_number_is_written_without_a_fraction() {
+        let texts = [json!(7.0), json!(7), json!(-0.5), json!(1e300), json!(u64::MAX)].map(|n| scalar(&n));
+        assert_eq!(texts, ["7", "7", "-0.5", "1e300", "18446744073709551615"]);
+    }
 
     fn query(style: Style, explode: bool, value: &Value) -> String {
         pairs("x", Manner { style, explode, reserved: false }, value)
