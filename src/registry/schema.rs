@@ -162,7 +162,7 @@ pub fn fields(document: &Document, schema: &Value, place: &str, depth: usize) ->
     }
     let mut found = Found::default();
     gather(document, schema, 0, &mut found)?;
-    let required: HashSet<&str> = found.required.into_iter().collect();
+    let required: HashSet<&str> = found.required.iter().copied().collect();
     let mut fields: Vec<Field> = Vec::with_capacity(found.properties.len());
     for (wire, property) in found.properties {
         let place = format!("{place}.{wire}");
@@ -180,7 +180,23 @@ pub fn fields(document: &Document, schema: &Value, place: &str, depth: usize) ->
             description: description(property),
         });
     }
+    // What is required is there, whether the document describes it or not.
+    let mut undescribed: Vec<&str> = required.iter().filter(|name| !found.names.contains(**name)).copied().collect();
+    undescribed.sort_unstable();
+    if !fields.is_empty() {
+        fields.extend(undescribed.into_iter().map(of_any_kind));
+    }
     Ok(fields)
+}
+
+fn of_any_kind(wire: &str) -> Field {
+    Field {
+        name: Some(sql_name(wire)).filter(|name| !name.is_empty()).unwrap_or_else(|| wire.to_owned()),
+        wire: wire.to_owned(),
+        required: true,
+        shape: Shape { kind: Kind::Any, nullable: true, ..Shape::default() },
+        description: String::new(),
+    }
 }
 
 /// The keys under a property's `x-weir`.

@@ -98,7 +98,10 @@ fn base(place: &mut Place<'_>, request: &Value) -> Option<Map<String, Value>> {
 /// wire name.
 fn fields(place: &Place<'_>, inner: &Value) -> Result<Vec<Field>> {
     let mut fields: Vec<Field> = Vec::new();
-    for mut field in schema::fields(place.document, inner, &format!("{}: body", place.here), 0)? {
+    let all = schema::fields(place.document, inner, &format!("{}: body", place.here), 0)?;
+    // A name that the API itself uses belongs to what it calls so.
+    let exact: Vec<String> = all.iter().filter(|f| f.name == f.wire).map(|f| f.name.clone()).collect();
+    for mut field in all {
         let property = schema::at_path(place.document, inner, &JsonPath(vec![field.wire.clone()]));
         let says = |key: &str| property.and_then(|p| p.get(key));
         if says("readOnly") == Some(&Value::Bool(true)) {
@@ -111,7 +114,8 @@ fn fields(place: &Place<'_>, inner: &Value) -> Result<Vec<Field>> {
             field.shape = Shape { kind: Kind::String, fields: Vec::new(), items: None, ..field.shape };
         }
         field.required |= says("x-alwaysRequired").is_some_and(|v| v == true || v == "true");
-        if fields.iter().any(|f| f.name == field.name) {
+        let is_other = field.name != field.wire && exact.contains(&field.name);
+        if is_other || fields.iter().any(|f| f.name == field.name) {
             field.wire.clone_into(&mut field.name);
         }
         fields.push(field);
