@@ -85,6 +85,9 @@ pub(super) fn read_parameters(place: &mut Place<'_>, path: &[PathPart]) -> Resul
             None => parameters.push(parameter),
         }
     }
+    if place.operation.get("x-stackQL-graphQL").is_none() {
+        of_the_path(place, path, &mut parameters);
+    }
     for part in path {
         if let PathPart::Parameter(wire) = part
             && !parameters.iter().any(|p| p.wire == *wire && p.location == Location::Path)
@@ -96,6 +99,27 @@ pub(super) fn read_parameters(place: &mut Place<'_>, path: &[PathPart]) -> Resul
     }
     tell_apart(&mut parameters);
     Ok(parameters)
+}
+
+/// A declared parameter of the path goes where the path has its name, or has it in another spelling; one that the path
+/// does not have can be sent nowhere, and is no parameter.
+fn of_the_path(place: &mut Place<'_>, path: &[PathPart], parameters: &mut Vec<Parameter>) {
+    let is_there = |parameters: &[Parameter], wire: &str| {
+        parameters.iter().any(|p| p.location == Location::Path && p.wire == wire)
+    };
+    let named = path.iter().filter_map(|part| if let PathPart::Parameter(wire) = part { Some(wire) } else { None });
+    let open: Vec<&String> = named.clone().filter(|wire| !is_there(parameters, wire)).collect();
+    parameters.retain_mut(|parameter| {
+        if parameter.location != Location::Path || named.clone().any(|wire| *wire == parameter.wire) {
+            return true;
+        }
+        if let Some(wire) = open.iter().find(|wire| sql_name(wire) == parameter.name) {
+            parameter.wire.clone_from(wire);
+            return true;
+        }
+        place.note(&format!("the parameter `{}` is of the path, and the path does not have it", parameter.wire));
+        false
+    });
 }
 
 /// One SQL name is one value. Parameters of one wire name share it, whatever their places; of others with the same SQL name the
@@ -150,8 +174,10 @@ fn parameter(place: &mut Place<'_>, value: &Value) -> Result<Option<Parameter>> 
         (None, _) => false,
     };
     let unsent = wire.starts_with("__") && place.drops_double_underscore();
+    // What is not sent says nothing of a row's column.
+    let plain = if unsent { wire.to_owned() } else { sql_name(wire) };
     Ok(Some(Parameter {
-        name: keys.name.or_else(|| text("x-stackQL-alias").map(str::to_owned)).unwrap_or_else(|| sql_name(wire)),
+        name: keys.name.or_else(|| text("x-stackQL-alias").map(str::to_owned)).unwrap_or(plain),
         wire: wire.to_owned(),
         location: if unsent { Location::Nowhere } else { location },
         required: location == Location::Path || (flag("required") && !flag("allowEmptyValue")),
