@@ -111,7 +111,13 @@ impl<'d> Place<'d> {
             }
         }
         self.paths = seen;
-        self.row = self.row.and_then(|s| self.paths.iter().find_map(|path| schema::at_path(document, s, path)));
+        let outer = self.row;
+        self.row = outer.and_then(|s| self.paths.iter().find_map(|path| schema::at_path(document, s, path)));
+        // A key of what the document itself calls an array: the array is meant, should the key not be there.
+        if let Some(array) = outer.filter(|s| self.row.is_none() && keys.rows.is_empty() && is_array(document, s)) {
+            self.paths.push(JsonPath::default());
+            self.row = Some(array);
+        }
         Ok(())
     }
 
@@ -168,6 +174,10 @@ impl<'d> Place<'d> {
         (answer.columns, answer.many) = (columns, true);
         Ok(())
     }
+}
+
+fn is_array(document: &Document, schema: &Value) -> bool {
+    document.resolve(schema).is_ok_and(|s| s.get("type").and_then(Value::as_str) == Some("array"))
 }
 
 fn key_path(key: &str) -> JsonPath {
