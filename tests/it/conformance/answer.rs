@@ -92,6 +92,8 @@ pub fn answer(
     let sampler = Sampler { root: &service.root, fill: Fill::All, request: false, choice: 0, items: ROWS };
     let mut body = sampler.value(schema, "value");
     let known = reading.path.clone().filter(|_| reading.transform.is_none());
+    // A key of what is an array has nothing to say.
+    let known = known.map(|path| if body.is_array() { Vec::new() } else { path });
     let mut rows = known.as_ref().map(|path| settle(&mut body, path, said, page));
     if known.as_ref().is_some_and(|path| is_map(service, schema, path)) {
         rows = None;

@@ -232,8 +232,10 @@ fn operation(root: &Value, (key, item): (&str, &Value), verb: &str, node: &Value
         parameters.retain(|known| known.name != one.name || known.place != one.place);
         parameters.push(one);
     }
-    // Some documents leave parameters of the path undeclared.
+    // Some documents leave parameters of the path undeclared, and declare some that the path does not have.
     let whole = format!("{url}{path}");
+    let is_graph = node.get("x-stackQL-graphQL").is_some();
+    parameters.retain(|p| is_graph || p.place != "path" || whole.contains(&format!("{{{}", p.name)));
     for name in whole.split('{').skip(1).filter_map(|rest| Some(rest.split_once('}')?.0)) {
         if !parameters.iter().any(|p| p.name == name && matches!(p.place.as_str(), "path" | "server")) {
             let schema = serde_json::json!({"type": "string"});

@@ -110,12 +110,21 @@ pub fn judge(
     request: &Request,
     entry: Option<&Entry>,
 ) -> (Said, Option<String>) {
-    let under = |p: &Parameter| p.name.starts_with("__");
-    if entry.is_some_and(drops_underscored) && operation.parameters.iter().any(under) {
-        let parameters = operation.parameters.iter().filter(|p| !under(p)).cloned().collect();
-        let operation = Operation { parameters, ..operation.clone() };
-        return judge((service, &operation), captures, request, None);
+    if entry.is_some_and(drops_underscored) {
+        let mut operation = operation.clone();
+        operation.parameters.retain(|p| !p.name.starts_with("__"));
+        operation.literal_query.retain(|(name, _)| !name.starts_with("__"));
+        return allowed((service, &operation), captures, request, entry);
     }
+    allowed((service, operation), captures, request, entry)
+}
+
+fn allowed(
+    (service, operation): (&Service, &Operation),
+    captures: &[(String, String)],
+    request: &Request,
+    entry: Option<&Entry>,
+) -> (Said, Option<String>) {
     let mut said = Said::default();
     if operation.graphql.is_some() {
         let problem = query(request, &mut said).err();
@@ -169,7 +178,7 @@ fn parameters(
                 request.header(&parameter.name).map(|text| (text.to_owned(), one_text(&service.root, parameter, text)))
             }
             "query" => {
-                let parts = of_query(&query, parameter);
+                let parts = of_query(&service.root, &query, parameter);
                 known.extend(&parts);
                 in_query(&service.root, parameter, &parts)
             }
@@ -201,8 +210,12 @@ fn parameters(
 }
 
 /// The pairs of a query that belong to a parameter.
-fn of_query<'a>(query: &'a [(String, String)], parameter: &Parameter) -> Vec<&'a (String, String)> {
+fn of_query<'a>(root: &Value, query: &'a [(String, String)], parameter: &Parameter) -> Vec<&'a (String, String)> {
     let name = &parameter.name;
+    let flat = flat(root, &parameter.schema, 0, 0);
+    if let Some(properties) = spread(parameter, &flat) {
+        return query.iter().filter(|(found, _)| properties.contains_key(found)).collect();
+    }
     let deep = parameter.style == "deepObject";
     query
         .iter()
@@ -212,9 +225,20 @@ fn of_query<'a>(query: &'a [(String, String)], parameter: &Parameter) -> Vec<&'a
         .collect()
 }
 
+/// The properties of an object whose parts are pairs of the query by themselves.
+fn spread<'f>(parameter: &Parameter, flat: &'f Map<String, Value>) -> Option<&'f Map<String, Value>> {
+    let is_spread = parameter.style == "form" && parameter.explode && !parameter.json && kind(flat) == "object";
+    flat.get("properties").and_then(Value::as_object).filter(|_| is_spread)
+}
+
 fn in_query(root: &Value, parameter: &Parameter, parts: &[&(String, String)]) -> Option<(String, Vec<Value>)> {
     let (first, rest) = parts.split_first()?;
     let flat = flat(root, &parameter.schema, 0, 0);
+    if let Some(properties) = spread(parameter, &flat) {
+        let value = |(name, text): &(String, String)| (name.clone(), readings(root, &properties[name], text).remove(0));
+        let made = Value::Object(parts.iter().map(|pair| value(pair)).collect());
+        return Some((made.to_string(), vec![made]));
+    }
     if parameter.style == "deepObject" && first.0.contains('[') {
         let mut made = Map::new();
         for (name, text) in parts.iter().map(|part| (&part.0, &part.1)) {
@@ -322,7 +346,7 @@ fn body(
 
 /// The body as the value that its schema speaks of; `None` where the judge cannot read it.
 fn decoded(root: &Value, (kind, bare): (&str, &str), schema: &Value, body: &[u8]) -> Result<Option<Value>, String> {
-    if bare.ends_with("json") {
+    if bare.ends_with("json") && !bare.ends_with("ndjson") {
         return serde_json::from_slice(body).map(Some).map_err(|e| format!("the body is no JSON: {e}"));
     }
     let pairs: Vec<(String, String)> = match bare {
