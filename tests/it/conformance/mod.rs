@@ -94,14 +94,14 @@ fn every_shape_of_a_made_up_provider_is_sent_as_its_document_allows() {
 #[test]
 fn every_method_of_a_registry_sends_what_its_document_allows() {
     let Some(registry) = registry() else { return };
-    if said("WEIR_STACKQL_WALK").is_none() {
-        eprintln!("NOT RUN: the methods of a registry are walked, which takes minutes, where WEIR_STACKQL_WALK is set");
-        return;
-    }
     let only = said("WEIR_STACKQL_PROVIDER");
     let all = walked(&registry, only.as_deref());
     for one in &all {
-        compare(&format!("registry/{}.txt", one.0), std::slice::from_ref(one));
+        let file = format!("registry/{}.txt", one.0);
+        // A provider that was never walked before has to be right enough, and no more.
+        if said("WEIR_BLESS").is_some() || home().join("tests/it/conformance/known").join(&file).exists() {
+            compare(&file, std::slice::from_ref(one));
+        }
     }
     for (name, tally) in &all {
         assert!(tally.share() >= LEAST, "of {name}, only {:.1} % of the methods are right", tally.share());
