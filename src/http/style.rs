@@ -116,7 +116,7 @@ mod tests {
     #[test]
     fn a_whole_number_is_written_without_a_fraction() {
         let texts = [json!(7.0), json!(7), json!(-0.5), json!(1e300), json!(u64::MAX)].map(|n| scalar(&n));
-        assert_eq!(texts, ["7", "7", "-0.5", "1e300", "18446744073709551615"]);
+        assert_eq!(texts, ["7", "7", "-0.5", "1e+300", "18446744073709551615"]);
     }
 
     fn query(style: Style, explode: bool, value: &Value) -> String {
