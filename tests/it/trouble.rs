@@ -86,6 +86,11 @@ async fn a_limit_that_outlasts_the_patience_leaves_rows_that_are_not_done_and_re
     assert!(!fire.states().contains_key("unknown"), "{:?}", fire.states());
     fire.sandbox.clear_faults();
     let id = fire.last_run().0;
+    // The hour holds for the process after it: it is told of, and nothing is sent that would be turned away.
+    let ran = fire.run(["resume", &id, "--timeout", "5"]).await.code(5);
+    assert!(ran.talk.contains("as it told another process"), "{}", ran.talk);
+    assert_eq!(fire.posts(), 11);
+    fire.the_pause_is_over();
     fire.run(["resume", &id]).await.code(0);
     assert_eq!((fire.met(), fire.states()), (names(20), states(&[("done", 20)])));
 }
@@ -290,6 +295,7 @@ async fn ctrl_c_does_not_wait_for_a_limit_to_end() {
         assert!((10..14).contains(&there), "{there}: {}", ran.talk);
         let seen = fire.states();
         assert_eq!((seen.get("done"), seen.contains_key("unknown")), (Some(&there), false), "{seen:?}");
+        fire.the_pause_is_over();
         let id = fire.last_run().0;
         fire.run(["resume", &id]).await.code(0);
         assert_eq!((fire.made().len() + fire.met().len(), fire.states()), (50, states(&[("done", 50)])));
