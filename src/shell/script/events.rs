@@ -71,7 +71,7 @@ impl Events {
     pub fn end(&self, n: u64, ended: &Ended<'_>) {
         let outcome = match ended.error.map(Error::kind) {
             None => "ok",
-            Some(Kind::Interrupted) => "cancelled",
+            Some(kind) if kind.ends_the_run() => "cancelled",
             Some(_) => "error",
         };
         self.say(&json!({
@@ -129,6 +129,7 @@ fn kind(kind: Kind) -> &'static str {
         Kind::Assert => "assert",
         Kind::Incomplete => "incomplete",
         Kind::Interrupted => "interrupted",
+        Kind::Terminated => "terminated",
         Kind::Internal => "internal",
     }
 }
