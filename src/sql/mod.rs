@@ -9,7 +9,7 @@ mod cursor;
 mod depth;
 mod dialect;
 #[cfg(test)]
-pub mod dice;
+pub(crate) mod dice;
 mod exec;
 mod parser;
 mod refuse;
