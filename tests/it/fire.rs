@@ -224,8 +224,12 @@ impl Running {
 
     /// What Ctrl-C sends.
     pub fn interrupt(&self) {
+        self.signal("-INT");
+    }
+
+    pub fn signal(&self, signal: &str) {
         let number = self.child.as_ref().unwrap().id().to_string();
-        assert!(Command::new("kill").args(["-INT", &number]).status().unwrap().success());
+        assert!(Command::new("kill").args([signal, &number]).status().unwrap().success());
     }
 
     /// Waits until it has said `words` on standard error; gives it back, with all that it said.
