@@ -530,6 +530,11 @@ async fn missing_credentials_name_what_to_set_for_each_type() {
         assert!(refused.starts_with("exit 3: ") && refused.contains(words), "{auth}: {refused}");
         assert!(refused.contains("hint: "), "{auth}: {refused}");
         assert!(gate.server.asked().is_empty());
+        // What to set is told by who asks for it, too.
+        if words.contains("set ") {
+            let shown = run_in(&gate.session, "SHOW AUTH gate").await.unwrap().rows;
+            assert!(shown[0]["source"].as_str().unwrap().contains(words), "{auth}: {shown:?}");
+        }
     }
 }
 
@@ -573,6 +578,10 @@ async fn the_command_line_is_told_what_is_wrong_with_it_and_not_what_it_holds() 
         (r#"{"cloudflare": {"api_key": 5, "type": "bearer"}}"#, "`api_key` must be a text"),
         (r#"{"cloudflare": {"type": "bearer", "credentialenvvar": "canary"}}"#, "did you mean `credentialsenvvar`?"),
         (r#"{"cloudflare": {"type": "bearer", "canary-secret-key-1": "x"}}"#, "has a key that is not known"),
+        (
+            r#"{"cloudflare": {"type": "bearer", "credentialsenvvar": "A", "aws_profil": "x"}}"#,
+            "has a key that is not known",
+        ),
         (r#"{"cloudflare": {"type": "canary-of-mine", "api_key": "x"}}"#, "has a type that is not known"),
         (r#"{"cloudflare": {"type": "bearer", "credentialsenvvar": 1}}"#, "`credentialsenvvar` must be a text"),
         ("@/no/such/file", "/no/such/file cannot be read"),

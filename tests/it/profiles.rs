@@ -107,6 +107,26 @@ async fn a_catalog_whose_credentials_are_missing_takes_nobody_elses() {
 }
 
 #[tokio::test]
+async fn a_run_whose_catalog_is_gone_says_what_to_configure() {
+    let server = accounts().await;
+    let state = tempfile::tempdir().unwrap();
+    let of = |arguments: &[&str]| {
+        let program = program("").file("w.toml", &TWO.replace("token-of-there", "token-of-nobody"));
+        let program = program.set("GATE_URL", &server.url).set("HERE", "token-of-here").set("PATH", "/usr/bin:/bin");
+        program.set("WEIR_STATE_DIR", state.path().to_str().unwrap()).arguments(arguments).run()
+    };
+    let write = "INSERT INTO gate_eu.door.things (id) VALUES ('x'), ('y')";
+    let ran = of(&["--config", "w.toml", "exec", write]).await;
+    let id = ran.talk.split("weir resume ").nth(1).unwrap_or_else(|| panic!("{}", ran.talk));
+    let id = id.split_whitespace().next().unwrap();
+    let sent = server.asked().len();
+    let ran = of(&["--registry", "docs", "resume", id]).await.code(2);
+    ran.says(&["`gate_eu` is neither a provider nor a catalog now", "[catalogs.gate_eu]", "--profile", &server.url]);
+    of(&["--registry", "docs", "resume", id, "--show"]).await.code(0);
+    assert_eq!(server.asked().len(), sent);
+}
+
+#[tokio::test]
 async fn two_base_urls_are_one_too_many() {
     let server = accounts().await;
     let config = format!("registry = [\"docs\"]\n[providers.gate]\nbase_url = \"{}\"\n", server.url);

@@ -203,7 +203,7 @@ async fn values_that_are_not_what_the_file_says_are_refused() {
         (
             "twice.json",
             "{\"a\": 1,\n \"b\": {\"c\": 1, \"c\": 2}}",
-            "twice.json:2:21: not JSON: the key `c` stands there twice",
+            "twice.json:2:18: not JSON: the key `c` stands there twice",
         ),
         ("twice.yaml", "a: 1\na: 2\n", "the key `a` stands there twice"),
         ("long.yaml", "a: {id: [12345678901234567890123]}\n", "long.yaml: `a.id` has more digits than a number keeps"),
