@@ -15,6 +15,7 @@
 //! | 7 | [`Kind::Assert`] | an ASSERT did not hold |
 //! | 8 | [`Kind::Incomplete`] | the answer may be incomplete, under `--strict` |
 //! | 130 | [`Kind::Interrupted`] | somebody pressed Ctrl-C |
+//! | 143 | [`Kind::Terminated`] | somebody asked the program to end (SIGTERM) |
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -46,6 +47,8 @@ pub enum Kind {
     Incomplete,
     /// Interrupted by the user.
     Interrupted,
+    /// Ended by SIGTERM.
+    Terminated,
     /// A defect of weir itself, or of the engine below it.
     Internal,
 }
@@ -64,7 +67,14 @@ impl Kind {
             Kind::Assert => 7,
             Kind::Incomplete => 8,
             Kind::Interrupted => 130,
+            Kind::Terminated => 143,
         }
+    }
+
+    /// Whether somebody wants the whole run to end.
+    #[must_use]
+    pub fn ends_the_run(self) -> bool {
+        matches!(self, Kind::Interrupted | Kind::Terminated)
     }
 }
 

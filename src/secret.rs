@@ -2,11 +2,25 @@
 //! The ground: knows no floor.
 
 use std::fmt;
+use std::io;
+use std::path::Path;
 use std::sync::{Arc, RwLock};
 
 /// A secret value. `Debug` and `Display` print `***`; only [`Secret::expose`] gives the text.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
+
+/// Makes a folder, and those it stands in, that only its owner may look into. One that is there stays as it is.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn private_folder(folder: &Path) -> io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
 
 /// What stands where a secret stood.
 pub const MASK: &str = "***";

@@ -21,6 +21,11 @@ use crate::registry::{Access, RateWindow};
 /// Requests at the same time where the document says nothing.
 const CONCURRENT: usize = 8;
 
+/// Why a request waits: the API asked for it; it asked another process; the document says what is too many.
+const ASKED: &str = "rate limited by the API";
+const ELSEWHERE: &str = "rate limited by the API, as it told another process";
+const KEEPING: &str = "keeping under the documented rate";
+
 /// Waits below this are not worth a notice.
 const WORTH_TELLING: Duration = Duration::from_secs(1);
 
@@ -122,9 +127,6 @@ impl Drop for Pass {
     }
 }
 
-/// Milliseconds of a pause that another process was asked for and that is not waited out unasked.
-const LONG_PAUSE: u64 = 60_000;
-
 /// Until when to wait, and why.
 type Wait = (Instant, &'static str);
 
@@ -201,10 +203,9 @@ impl Lane {
             Some(Outside::Book(book)) => match book.take(&self.windows) {
                 Ok(Answer::Free(0)) => return Ok(None),
                 Ok(Answer::Free(number)) => return Ok(Some(number)),
-                // A long pause each process is told of by the API itself, and may give up on as its statement says.
-                Ok(Answer::Wait(wait, true)) if wait > LONG_PAUSE => return Ok(None),
+                // How long to be patient is the statement's to say, whichever process the API told.
                 Ok(Answer::Wait(wait, asked)) => {
-                    let why = if asked { "rate limited by the API" } else { "keeping under the documented rate" };
+                    let why = if asked { ELSEWHERE } else { KEEPING };
                     return Err((Instant::now() + Duration::from_millis(wait), why));
                 }
                 Ok(Answer::Busy) if *looks < LOOKS => {
@@ -244,7 +245,7 @@ impl Lane {
         let mut traffic = self.traffic();
         if let Some(until) = traffic.paused_until {
             if until > now {
-                return Slot::At(until, "rate limited by the API");
+                return Slot::At(until, ASKED);
             }
             traffic.paused_until = None;
         }
@@ -267,7 +268,7 @@ impl Lane {
             free_at = free_at.max(Some(*oldest + length));
         }
         if let Some(moment) = free_at {
-            return Slot::At(moment, "keeping under the documented rate");
+            return Slot::At(moment, KEEPING);
         }
         traffic.in_flight += 1;
         Slot::Free
@@ -411,19 +412,59 @@ mod tests {
         assert!(told.len() == 1 && told[0].contains("by this process alone"), "{told:?}");
     }
 
-    #[tokio::test]
-    async fn a_pause_is_heeded_by_a_limiter_of_another_process() {
+    /// A limiter of another process, as far as it can be told apart: its file's clock is the test's.
+    fn beside(folder: &std::path::Path) -> Limiter {
+        fn clock() -> u64 {
+            static BEGUN: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
+            let since = Instant::now().into_std().duration_since(*BEGUN.get_or_init(std::time::Instant::now));
+            1_000_000 + u64::try_from(since.as_millis()).unwrap()
+        }
+        Limiter { lanes: Arc::default(), shared: Some(Arc::new(Shared::with_clock(folder.to_owned(), clock))) }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pause_of_another_process_is_waited_out_as_long_as_the_statement_has_patience() {
+        for (minutes, told) in [(1, "60 s"), (60, "3600 s"), (6000, "360000 s")] {
+            let folder = tempfile::tempdir().unwrap();
+            let access = access(8, &[]);
+            let (mut exchange, heard) =
+                (exchange(access.clone(), "http://127.0.0.1"), Arc::<Mutex<Vec<String>>>::default());
+            let sink = Arc::clone(&heard);
+            exchange.notices = Notices::new(move |text| sink.lock().unwrap().push(text.to_owned()));
+            let lane = || beside(folder.path()).lane("https://a.example", &Credentials::none(), &access);
+            let (one, other) = (lane(), lane());
+            other.enter(&exchange).await.unwrap();
+            let pause = Duration::from_mins(minutes);
+            one.pause(pause);
+
+            let start = Instant::now();
+            exchange.deadline = Some(start + pause / 2);
+            let error = other.enter(&exchange).await.unwrap_err();
+            assert!(error.message().contains(ELSEWHERE) && error.message().contains(told), "{error}");
+            assert_eq!(start.elapsed(), Duration::ZERO, "it is known at once");
+
+            exchange.deadline = None;
+            let pass = other.enter(&exchange).await.unwrap();
+            assert_eq!(pass.waited.as_secs().abs_diff(minutes * 60), 0, "{:?}", pass.waited);
+            let heard = heard.lock().unwrap();
+            assert_eq!(*heard, [format!("https://a.example: {ELSEWHERE}, waiting {told}")]);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn two_processes_together_send_no_more_than_the_window_has() {
         let folder = tempfile::tempdir().unwrap();
-        let access = access(8, &[]);
-        let mut exchange = exchange(access.clone(), "http://127.0.0.1");
-        let lane =
-            || Limiter::shared(folder.path().to_owned()).lane("https://a.example", &Credentials::none(), &access);
+        let access = access(8, &[(3, 10)]);
+        let exchange = exchange(access.clone(), "http://127.0.0.1");
+        let lane = || beside(folder.path()).lane("https://a.example", &Credentials::none(), &access);
         let (one, other) = (lane(), lane());
-        other.enter(&exchange).await.unwrap();
-        one.pause(Duration::from_secs(30));
-        exchange.deadline = Some(Instant::now() + Duration::from_secs(5));
-        let error = other.enter(&exchange).await.unwrap_err();
-        assert!(error.message().contains("rate limited by the API"), "{error}");
+        let start = Instant::now();
+        let mut times = Vec::new();
+        for _ in 0..4 {
+            times.push(secs(&one, &exchange, start).await);
+            times.push(secs(&other, &exchange, start).await);
+        }
+        assert_eq!(times, [0, 0, 0, 10, 10, 10, 20, 20]);
     }
 
     #[tokio::test(start_paused = true)]

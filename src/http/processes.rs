@@ -16,6 +16,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 
 use super::auth::Credentials;
 use crate::registry::RateWindow;
+use crate::secret::private_folder;
 
 /// How a file begins; another beginning is no file of ours, and is begun anew.
 const MARK: &[u8; 8] = b"weirrate";
@@ -35,6 +36,8 @@ const TRIES: usize = 100;
 pub(super) struct Shared {
     folder: PathBuf,
     told: AtomicBool,
+    /// Milliseconds since 1970.
+    clock: fn() -> u64,
 }
 
 /// One way's file.
@@ -57,7 +60,13 @@ pub(super) enum Turn {
 
 impl Shared {
     pub(super) fn new(folder: PathBuf) -> Shared {
-        Shared { folder, told: AtomicBool::new(false) }
+        Shared { folder, told: AtomicBool::new(false), clock: now }
+    }
+
+    /// One whose time the test makes.
+    #[cfg(test)]
+    pub(super) fn with_clock(folder: PathBuf, clock: fn() -> u64) -> Shared {
+        Shared { clock, ..Shared::new(folder) }
     }
 
     /// Whether this is the first trouble, which is told; the others are like it.
@@ -71,7 +80,7 @@ impl Shared {
 
     /// The file of an origin and credentials.
     pub(super) fn book(self: &Arc<Self>, origin: &str, credentials: &Credentials) -> io::Result<Book> {
-        make_folder(&self.folder)?;
+        private_folder(&self.folder)?;
         let key = hmac::Key::new(hmac::HMAC_SHA256, &self.key()?);
         let hex = |bytes: &[u8]| bytes.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
         let who = credentials.digest(|bytes| hex(hmac::sign(&key, bytes).as_ref()));
@@ -111,14 +120,6 @@ impl Shared {
     }
 }
 
-fn make_folder(folder: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
-}
-
 fn open(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
@@ -139,18 +140,18 @@ impl Book {
 
     /// Takes a turn where one is free.
     pub(super) fn take(&self, windows: &[RateWindow]) -> io::Result<Turn> {
-        Ok(self.with(|page| page.take(windows, now()))?.unwrap_or(Turn::Busy))
+        Ok(self.with(|page| page.take(windows, (self.shared.clock)()))?.unwrap_or(Turn::Busy))
     }
 
     /// The request of that number came back; or it never left.
     pub(super) fn end(&self, number: u64, sent: bool) {
-        self.surely(|page| page.end(number, sent.then(now)));
+        self.surely(|page| page.end(number, sent.then(self.shared.clock)));
     }
 
     /// Nothing goes out for so long.
     pub(super) fn pause(&self, wait: Duration) {
         let wait = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
-        self.surely(|page| page.pause(now(), wait));
+        self.surely(|page| page.pause((self.shared.clock)(), wait));
     }
 
     /// What cannot be written is left: an entry that nobody ends grows old by itself.
@@ -372,6 +373,7 @@ mod tests {
             let Turn::Free(number) = book.take(&windows).unwrap() else { panic!() };
             book.end(number, true);
         }
+        println!("a turn: {:?}, its end included", begun.elapsed() / 1000);
         // A hundred times what it takes on a quiet machine.
         assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
     }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::failure;
 use crate::error::{Error, Kind, Result};
+use crate::secret::private_folder;
 
 /// The journal's file.
 const NAME: &str = "journal.sqlite";
@@ -59,11 +60,7 @@ fn make_directory(dir: &Path) -> Result<()> {
     if dir.exists() {
         return Ok(());
     }
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(dir).map_err(|e| failure::file(dir, "cannot be made", e))?;
+    private_folder(dir).map_err(|e| failure::file(dir, "cannot be made", e))?;
     // A power cut must not take the directory from under what was flushed into it.
     dir.parent().map_or(Ok(()), sync)
 }

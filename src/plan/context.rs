@@ -5,9 +5,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
 use datafusion::common::DataFusionError;
+use datafusion::common::runtime::SpawnedTask;
 use datafusion::execution::context::SessionConfig;
 
 use super::errors;
@@ -16,7 +19,7 @@ use super::scan::answers::Answers;
 use super::warnings::Warnings;
 use crate::error::{Error, Kind, Result};
 use crate::http::{Budget, Client, Credentials, Exchange, Keyring, Notices};
-use crate::registry::{Parameter, Registry, Resource};
+use crate::registry::{Access, Parameter, Registry, Resource};
 use crate::secret::{MASK, Redactor};
 
 /// Values for parameters that a statement does not give: those SET in the session, then the environment.
@@ -79,9 +82,12 @@ pub struct StatementContext {
     pub progress: Progress,
     /// Answers that equal requests of the statement share.
     pub answers: Answers,
-    /// One for each provider that was asked so far.
-    pub exchanges: Mutex<HashMap<String, Arc<Exchange>>>,
+    /// One for each provider that was asked so far, or why there is none.
+    pub exchanges: Exchanges,
 }
+
+/// How the providers of a statement are reached, each looked up once however many requests wait for it.
+pub type Exchanges = Mutex<HashMap<String, Arc<OnceCell<Result<Arc<Exchange>>>>>>;
 
 impl fmt::Debug for StatementContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -120,19 +126,24 @@ impl StatementContext {
         }
     }
 
-    /// The exchange with a provider: its credentials are looked up at the first request.
+    /// The exchange with a provider: its credentials are looked up at the first request. What fails, fails for all
+    /// requests of the statement.
     ///
     /// # Errors
     /// When no credentials are set, or they cannot be right.
-    pub fn exchange(&self, provider: &str) -> Result<Arc<Exchange>> {
-        let mut exchanges = self.exchanges.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(exchange) = exchanges.get(provider) {
-            return Ok(exchange.clone());
-        }
-        let access = self.registry.provider(provider)?.access.clone();
-        let credentials = Credentials::find(&access, &self.keyring, &self.redactor)?;
-        let exchange = Arc::new(Exchange {
-            access: Arc::new(access),
+    pub async fn exchange(&self, provider: &str) -> Result<Arc<Exchange>> {
+        let exchange = {
+            let mut exchanges = self.exchanges.lock().unwrap_or_else(PoisonError::into_inner);
+            exchanges.entry(provider.to_owned()).or_default().clone()
+        };
+        exchange.get_or_init(|| self.sign_in(provider)).await.clone()
+    }
+
+    async fn sign_in(&self, provider: &str) -> Result<Arc<Exchange>> {
+        let access = Arc::new(self.registry.provider(provider)?.access.clone());
+        let credentials = self.credentials(&access).await?;
+        Ok(Arc::new(Exchange {
+            access,
             credentials,
             base_url: self.base_url(provider)?,
             deadline: self.deadline,
@@ -140,9 +151,21 @@ impl StatementContext {
             redactor: self.redactor.clone(),
             budget: self.budget.clone(),
             notices: self.notices.clone(),
-        });
-        exchanges.insert(provider.to_owned(), exchange.clone());
-        Ok(exchange)
+        }))
+    }
+
+    /// Looks them up beside the runtime: a command may take as long as a person needs to unlock a store.
+    async fn credentials(&self, access: &Arc<Access>) -> Result<Credentials> {
+        let (access, keyring, redactor) = (access.clone(), self.keyring.clone(), self.redactor.clone());
+        let found = SpawnedTask::spawn_blocking(move || Credentials::find(&access, &keyring, &redactor)).join();
+        let found = match self.deadline {
+            None => found.await,
+            Some(deadline) => tokio::time::timeout_at(deadline, found).await.map_err(|_| {
+                Error::new(Kind::Network, "the statement's time ran out while its credentials were looked up")
+                    .hint("Give the statement more time, or see what the command does that gives the credentials.")
+            })?,
+        };
+        found.map_err(|e| Error::new(Kind::Internal, format!("credentials could not be looked up: {e}")))?
     }
 
     /// From now on the engine's messages show no values.
@@ -176,9 +199,9 @@ impl StatementContext {
         provider: &str,
         fits: impl FnOnce(&dyn Fn(&Parameter) -> bool) -> bool,
     ) -> Error {
-        match self.exchange(provider) {
-            _ if self.defaults.stand_ins => error,
-            Err(missing) if missing.kind() == Kind::Credentials && fits(&|p| p.variable.is_some()) => missing,
+        let Ok(provider) = self.registry.provider(provider) else { return error };
+        match Credentials::absence(&provider.access, &self.keyring) {
+            Some(missing) if !self.defaults.stand_ins && fits(&|p| p.variable.is_some()) => missing,
             _ => error,
         }
     }

@@ -23,6 +23,9 @@ pub fn unwrap(error: DataFusionError) -> Error {
             "SHOW memory_limit tells the limit, SET memory_limit = '4GB' allows more; or select fewer columns or rows",
         );
     }
+    if let Some(full) = full(&error) {
+        return full;
+    }
     match error {
         DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => unwrap(*inner),
         DataFusionError::Collection(mut all) if !all.is_empty() => unwrap(all.remove(0)),
@@ -79,6 +82,24 @@ fn find(error: &DataFusionError) -> Option<Error> {
             _ => None,
         };
         source = below.or_else(|| current.source());
+    }
+    None
+}
+
+/// A file that the engine could not write, for want of space or because nobody may.
+fn full(error: &DataFusionError) -> Option<Error> {
+    use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(current) = source {
+        if let Some(io) = current.downcast_ref::<std::io::Error>()
+            && matches!(io.kind(), FileTooLarge | QuotaExceeded | ReadOnlyFilesystem | StorageFull)
+        {
+            return Some(
+                Error::new(Kind::Usage, format!("a file could not be written: {io}"))
+                    .hint("look whether there is space left, and whether you may write there"),
+            );
+        }
+        source = current.source();
     }
     None
 }

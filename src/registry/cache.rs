@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::model::{Resource, Service};
+use crate::secret::private_folder;
 
 /// How every file begins. The loader that wrote it is part of its key.
 const MAGIC: &[u8; 8] = b"weirmod1";
@@ -214,15 +215,6 @@ impl Stored {
         }
         rmp_serde::from_slice(&bytes).ok()
     }
-}
-
-/// A folder that only its owner may look into.
-fn private_folder(folder: &Path) -> std::io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
 }
 
 #[cfg(test)]

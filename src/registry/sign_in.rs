@@ -147,9 +147,9 @@ struct Keys<'a> {
 impl<'a> Keys<'a> {
     fn of(value: &'a Value, author: Author) -> Result<Self, String> {
         let map = value.as_object().ok_or("is no object: {\"type\": ..., ...}")?;
-        if author == Author::User
-            && let Some(key) = map.keys().find(|key| !KEYS.contains(&key.as_str()) && !key.starts_with("aws_"))
-        {
+        let role = map.get("type").is_some_and(|kind| kind == "aws_assume_role");
+        let odd = |key: &&String| !(KEYS.contains(&key.as_str()) || role && key.starts_with("aws_"));
+        if let Some(key) = map.keys().find(odd).filter(|_| author == Author::User) {
             return Err(unknown("key", key, &KEYS));
         }
         Ok(Keys { map, author })

@@ -6,6 +6,7 @@ use datafusion::sql::parser::Statement as DfStatement;
 use sqlparser::ast::{Expr, Ident};
 use std::sync::Arc;
 
+use super::export::Export;
 use super::query::{Planned, statement_of};
 use super::writes::{Planning, Reads, check_extent};
 use super::{Answer, Run, Session};
@@ -41,6 +42,9 @@ impl Session {
     /// The session's own tables and views are made, so that later statements know them; rows are not read, and files
     /// are not written.
     async fn check_local(&self, run: &Run, statement: DfStatement) -> Result<()> {
+        if let Some(export) = Export::of(&statement)? {
+            return self.check_export(run, export).await;
+        }
         let mut planned = self.plan(run, statement).await?;
         let whole = planned.logical.clone();
         let done = match whole {

@@ -7,7 +7,7 @@ use datafusion::sql::parser::{CopyToSource, CopyToStatement, Statement as DfStat
 use futures::StreamExt;
 use sqlparser::ast::Query;
 
-use super::query::written;
+use super::query::{statement_of, written};
 use super::{Answer, Run, Session};
 use crate::error::{Error, Kind, Result};
 use crate::output::{Flow, Format, Options, Printer, Target};
@@ -73,6 +73,14 @@ fn source(copy: &CopyToStatement) -> Result<(Query, bool)> {
 }
 
 impl Session {
+    /// Plans what would be written. Writes nothing.
+    pub(super) async fn check_export(&self, run: &Run, mut export: Export) -> Result<()> {
+        plan::name_as_typed(&mut export.query);
+        let planned = async { self.plan(run, statement_of(export.query)).await?.physical().await };
+        let typed = export.typed;
+        planned.await.map(drop).map_err(|error| if typed { error } else { error.map_place(|_| None) })
+    }
+
     /// Writes the file.
     pub(super) async fn export(&self, run: &Run, mut export: Export) -> Result<Answer> {
         plan::name_as_typed(&mut export.query);

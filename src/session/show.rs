@@ -8,6 +8,7 @@ use sqlparser::ast::Ident;
 
 use super::{Answer, Rows, Run, Session};
 use crate::error::{Error, Kind, Result, nearest};
+use crate::http::Credentials;
 use crate::registry::{Choice, CredentialSource, Kind as ValueKind, Method, Resource, Verb, required, taken, takes};
 use crate::sql::{Describe, Described, Show, What};
 
@@ -168,7 +169,9 @@ impl Session {
             (scheme.kind.clone(), sources.join(", "))
         });
         let (kind, source) = found.unzip();
-        let source = source.filter(|source| !source.is_empty());
+        // What to set stands where the source would.
+        let missing = Credentials::absence(&provider.access, &run.context.keyring);
+        let source = source.filter(|source| !source.is_empty()).or(missing.map(|error| error.message().to_owned()));
         Ok(Answer::rows(run, ready(vec![("principal", vec![None]), ("type", vec![kind]), ("source", vec![source])])?))
     }
 

@@ -15,7 +15,7 @@ use super::report::Report;
 use super::script::{self as scripts, Events, Play, Reader, Runner, Text, Ways};
 use super::variables::pair;
 use super::view::Live;
-use super::{help, manual, outcomes, resume};
+use super::{help, manual, outcomes, resume, signals};
 use crate::error::{Error, Kind, Result};
 use crate::output::{Format, Options, Target};
 use crate::sandbox::{self, Sandbox};
@@ -203,6 +203,7 @@ pub(super) fn runner<'a>(session: &'a Session, (common, setup): (&Common, &Setup
 
 /// Runs scripts; the exit code. What fails in them has been told.
 async fn run_exec(exec: &Exec, common: &Common, around: &Surroundings) -> Result<u8> {
+    signals::listen();
     let setup = setup(common, around, None)?;
     let texts = texts(exec.sql.as_ref(), &exec.input)?;
     let print = common.print(around, setup.output)?;

@@ -99,7 +99,8 @@ const CODES: &str = "Exit codes:
   6    a write of several rows is partly done
   7    an ASSERT did not hold
   8    the answer may not be whole, under --strict
-  130  interrupted";
+  130  interrupted
+  143  ended by SIGTERM";
 
 /// The command line as `--help`, the manual and the completions have it.
 pub fn command() -> clap::Command {

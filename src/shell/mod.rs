@@ -19,6 +19,7 @@ mod repl;
 mod report;
 mod resume;
 mod script;
+mod signals;
 mod variables;
 mod view;
 

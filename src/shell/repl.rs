@@ -63,7 +63,7 @@ pub fn run<'b>(
             .filter(|(name, ..)| !name.is_empty())
             .map(|(name, takes, _)| ((*name).to_owned(), (*takes).to_owned()))
             .collect(),
-        words: meta::choices(),
+        words: meta::choices(&start.standing.profiles),
     };
     let editor = Editor::new(runner.session, manner)?;
     desk.place = start.standing.clone();

@@ -5,6 +5,7 @@ use std::io::Write;
 
 use super::draw::{self, Look, Source};
 use crate::error::Error;
+use crate::output::escaped;
 use crate::secret::Redactor;
 use crate::session::Record;
 
@@ -50,14 +51,14 @@ impl Report {
 
     /// `error: file:line:column: what` and, on a line of its own, `hint: what to do`.
     pub fn error(&self, error: &Error) {
-        self.line(&format!("error: {error}"));
+        self.line(&harmless(&format!("error: {error}")));
         if let Some(hint) = error.hint_text() {
-            self.line(&format!("hint: {hint}"));
+            self.line(&harmless(&format!("hint: {hint}")));
         }
     }
 
     pub fn warning(&self, text: &str) {
-        self.line(&format!("warning: {text}"));
+        self.line(&harmless(&format!("warning: {text}")));
     }
 
     pub fn note(&self, text: &str) {
@@ -67,7 +68,7 @@ impl Report {
     /// What happened, for a statement that has no rows.
     pub fn done(&self, text: &str) {
         if !self.quiet {
-            self.line(text);
+            self.line(&harmless(text));
         }
     }
 
@@ -97,4 +98,9 @@ impl Report {
     pub fn line(&self, text: &str) {
         let _ = writeln!(std::io::stderr(), "{}", self.redactor.clean(text));
     }
+}
+
+/// Words of an API, a file or a statement, with nothing in them that could drive the terminal. Lines stay lines.
+fn harmless(text: &str) -> String {
+    text.split('\n').map(escaped).collect::<Vec<_>>().join("\n")
 }

@@ -6,6 +6,7 @@ use super::args::{Common, Resume as Typed, Surroundings};
 use super::command::{World, notes, read, runner};
 use super::config::setup;
 use super::script::{Reader, Text, interruptible, spoken};
+use super::signals;
 use crate::error::{Error, Kind, Result};
 use crate::session::Resume;
 use crate::sql::Statement;
@@ -15,6 +16,7 @@ use crate::sql::Statement;
 /// # Errors
 /// When rows are left that are not done.
 pub async fn run(typed: &Typed, common: &Common, around: &Surroundings) -> Result<()> {
+    signals::listen();
     let setup = setup(common, around, None)?;
     let world = World::new(common).await?;
     let session = world.session((common, &setup), around, (notes(common.quiet), None))?;

@@ -8,6 +8,8 @@ mod change;
 mod cursor;
 mod depth;
 mod dialect;
+#[cfg(test)]
+pub(crate) mod dice;
 mod exec;
 mod parser;
 mod refuse;

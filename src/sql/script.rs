@@ -79,6 +79,7 @@ impl Cut<'_> {
 mod tests {
     use super::*;
     use crate::sql::dialect;
+    use crate::sql::dice::Dice;
     use sqlparser::tokenizer::Token;
 
     #[test]
@@ -168,16 +169,10 @@ mod tests {
             "1e",
             "$1 ",
         ];
-        let mut state = 0x2545_f491_4f6c_dd1d_u64;
-        let mut random = move |below: usize| {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            usize::try_from(state % below as u64).expect("small")
-        };
+        let mut dice = Dice::new();
         let mut compared = 0;
         for _ in 0..20_000 {
-            let text: String = (0..random(12)).map(|_| PARTS[random(PARTS.len())]).collect();
+            let text = dice.text(PARTS, 11);
             let (Ok(pieces), Ok(whole)) = (split(&text), dialect::tokens(&text)) else { continue };
             let plain = |text: &str| dialect::tokens(text).map(|t| t.list.into_iter().map(|t| t.token).collect());
             let parts: Vec<Vec<Token>> = pieces.iter().map(|p| plain(&p.text).expect("tokens")).collect();

@@ -311,6 +311,71 @@ async fn a_server_that_gives_no_token_is_an_error_that_says_what_to_check() {
     }
 }
 
+/// Eight rows, each a request of its own, and none stops the others.
+const EIGHT: &str = "INSERT INTO gate.door.things (id) SELECT 'n' || value FROM generate_series(1, 8)";
+
+#[tokio::test]
+async fn a_refused_client_is_asked_for_once_in_a_statement_however_many_requests_wait() {
+    let no = |asked: &Asked, _| {
+        let refusal = || Reply::json(&json!({"error": "invalid_client"})).status(401);
+        asked.target.starts_with("/token").then(refusal)
+    };
+    let gate = Gate::with(OAUTH, &CLIENT, None, no).await;
+    run_in(&gate.session, "SET on_error = 'continue'").await.unwrap();
+    for statements in 1..=2 {
+        let error = run_in(&gate.session, EIGHT).await.err().map_or_else(String::new, |error| told(&error));
+        assert!(error.contains("exit 3") && error.contains("invalid_client"), "{error}");
+        // Another statement is another try: somebody may have set it right.
+        assert_eq!((gate.asked("/token").len(), gate.asked("/things").len()), (statements, 0));
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_command_that_fails_is_run_once_in_a_statement_and_what_it_says_is_shown_nowhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let count = folder.path().join("count");
+    let line = format!("echo x >> {}; echo canary-out; echo canary-talk >&2; exit 7", count.display());
+    let auth = json!({"gate": {"type": "bearer", "command": ["sh", "-c", line]}}).to_string();
+    let gate = Gate::with("{type: null_auth}", &[], Some(&auth), |_, _| None).await;
+    run_in(&gate.session, "SET on_error = 'continue'").await.unwrap();
+    for statements in 1..=2 {
+        let error = run_in(&gate.session, EIGHT).await.err().map_or_else(String::new, |error| told(&error));
+        assert!(error.contains("exit 3") && error.contains("exit status: 7") && !error.contains("canary"), "{error}");
+        assert_eq!(std::fs::read_to_string(&count).unwrap(), "x\n".repeat(statements));
+    }
+    assert_eq!(gate.asked("/").len(), 0);
+}
+
+/// A store that a person has to unlock: until then the command waits, and nothing else does.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_command_that_waits_holds_up_its_own_statement_alone_and_that_no_longer_than_it_has_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let [store, count] = ["store", "count"].map(|name| folder.path().join(name));
+    assert!(std::process::Command::new("mkfifo").arg(&store).status().unwrap().success());
+    let line = format!("echo x >> {}; cat {}", count.display(), store.display());
+    let auth = json!({"gate": {"type": "bearer", "command": ["sh", "-c", line]}}).to_string();
+    let gate = Gate::with("{type: null_auth}", &[], Some(&auth), |_, _| None).await;
+    run_in(&gate.session, "SET statement_timeout = 0.05").await.unwrap();
+    let error = gate.refused().await;
+    assert!(error.contains("exit 5") && error.contains("while its credentials were looked up"), "{error}");
+    run_in(&gate.session, "RESET statement_timeout").await.unwrap();
+    let reads = futures::future::join_all((0..5).map(|_| gate.read()));
+    let meanwhile = async {
+        // One thread runs all of this.
+        assert_eq!(run_in(&gate.session, "SELECT 1 AS n").await.unwrap().rows.len(), 1);
+        assert_eq!(gate.asked("/").len(), 0);
+        let unlocked = tokio::task::spawn_blocking(move || std::fs::write(store, "canary-token\n"));
+        unlocked.await.unwrap().unwrap();
+    };
+    let (reads, ()) = tokio::join!(reads, meanwhile);
+    assert!(reads.iter().all(Result::is_ok), "{reads:?}");
+    assert!(gate.asked("/things").iter().all(|asked| asked.header("authorization") == Some("Bearer canary-token")));
+    assert_eq!(std::fs::read_to_string(&count).unwrap(), "x\n", "five statements, and one that gave up");
+    gate.shows_nothing().await;
+}
+
 #[tokio::test]
 async fn azure_s_default_is_a_client_of_its_own_variables() {
     let variables = [
@@ -465,6 +530,11 @@ async fn missing_credentials_name_what_to_set_for_each_type() {
         assert!(refused.starts_with("exit 3: ") && refused.contains(words), "{auth}: {refused}");
         assert!(refused.contains("hint: "), "{auth}: {refused}");
         assert!(gate.server.asked().is_empty());
+        // What to set is told by who asks for it, too.
+        if words.contains("set ") {
+            let shown = run_in(&gate.session, "SHOW AUTH gate").await.unwrap().rows;
+            assert!(shown[0]["source"].as_str().unwrap().contains(words), "{auth}: {shown:?}");
+        }
     }
 }
 
@@ -508,6 +578,10 @@ async fn the_command_line_is_told_what_is_wrong_with_it_and_not_what_it_holds() 
         (r#"{"cloudflare": {"api_key": 5, "type": "bearer"}}"#, "`api_key` must be a text"),
         (r#"{"cloudflare": {"type": "bearer", "credentialenvvar": "canary"}}"#, "did you mean `credentialsenvvar`?"),
         (r#"{"cloudflare": {"type": "bearer", "canary-secret-key-1": "x"}}"#, "has a key that is not known"),
+        (
+            r#"{"cloudflare": {"type": "bearer", "credentialsenvvar": "A", "aws_profil": "x"}}"#,
+            "has a key that is not known",
+        ),
         (r#"{"cloudflare": {"type": "canary-of-mine", "api_key": "x"}}"#, "has a type that is not known"),
         (r#"{"cloudflare": {"type": "bearer", "credentialsenvvar": 1}}"#, "`credentialsenvvar` must be a text"),
         ("@/no/such/file", "/no/such/file cannot be read"),

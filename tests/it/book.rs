@@ -195,7 +195,7 @@ async fn the_book_and_the_help_have_every_exit_code() {
     assert_eq!(numbers.collect::<BTreeSet<u8>>(), codes, "{told}");
 }
 
-const KINDS: [Kind; 11] = [
+const KINDS: [Kind; 12] = [
     Kind::Statement,
     Kind::Document,
     Kind::Usage,
@@ -206,6 +206,7 @@ const KINDS: [Kind; 11] = [
     Kind::Assert,
     Kind::Incomplete,
     Kind::Interrupted,
+    Kind::Terminated,
     Kind::Internal,
 ];
 
@@ -224,7 +225,8 @@ fn no_kind_of_error_is_left_out() {
             Kind::Assert => 7,
             Kind::Incomplete => 8,
             Kind::Interrupted => 9,
-            Kind::Internal => 10,
+            Kind::Terminated => 10,
+            Kind::Internal => 11,
         };
         assert_eq!(at, place);
     }

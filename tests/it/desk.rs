@@ -164,6 +164,26 @@ async fn looking_around_needs_no_request() {
 }
 
 #[tokio::test]
+async fn psqls_words_for_the_look_of_results_are_known() {
+    let world = World::new().await;
+    let one = "SELECT 1 AS a, 'b c' AS b;\n";
+    let lines = format!(
+        "\\pset format aligned\n{one}\\a\n{one}\\t\n{one}\\a\n\\t\n\\pset format unaligned\n{one}\\pset footer off\n\\pset\n\\pset format nonsense\n"
+    );
+    let (out, talk) = piped(&world, &lines).await;
+    let table = "┌───┬─────┐\n│ a │ b   │\n├───┼─────┤\n│ 1 │ b c │\n└───┴─────┘\n";
+    assert_eq!(out, format!("{table}a\tb\n1\tb c\n1\tb c\na\tb\n1\tb c\n"));
+    for said in
+        ["values have a tab", "results are tables", "footer    = off", "timing    = off", "no format `nonsense`"]
+    {
+        assert!(talk.contains(said), "{said}\n{talk}");
+    }
+    for option in ["expanded", "footer", "format", "header", "into", "null", "pager", "separator", "rows", "timing"] {
+        assert!(talk.lines().any(|line| line.starts_with(option)), "\\pset lists {option}\n{talk}");
+    }
+}
+
+#[tokio::test]
 async fn watching_repeats_reads_only() {
     let world = World::new().await;
     let lines = format!(

@@ -57,7 +57,14 @@ async fn seven_is_an_assertion_and_eight_a_list_that_may_be_cut() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_hundred_and_thirty_is_ctrl_c_and_the_events_are_whole() {
+async fn a_hundred_and_thirty_is_ctrl_c_and_143_sigterm_and_the_events_are_whole() {
+    for (signal, code) in [("-INT", 130), ("-TERM", 143)] {
+        a_run_that_is_cut_off(signal, code).await;
+    }
+}
+
+#[cfg(unix)]
+async fn a_run_that_is_cut_off(signal: &'static str, code: i32) {
     let world = World::new().await;
     world.sandbox.add_fault(Fault::once("/accounts/", FaultKind::Hang));
     let program = world.program().file("s.sql", &format!("SELECT 1;\n{INPUTS};\nSELECT 2;"));
@@ -72,10 +79,10 @@ async fn a_hundred_and_thirty_is_ctrl_c_and_the_events_are_whole() {
         tokio::task::yield_now().await;
     }
     let ended = tokio::task::spawn_blocking(move || {
-        assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+        assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
         child.wait().unwrap().code()
     });
-    assert_eq!(ended.await.unwrap(), Some(130));
+    assert_eq!(ended.await.unwrap(), Some(code));
     let text = std::fs::read_to_string(program.folder.path().join("e.jsonl")).unwrap();
     let events: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let told: Vec<String> =
@@ -90,5 +97,5 @@ async fn a_hundred_and_thirty_is_ctrl_c_and_the_events_are_whole() {
             "run_end null null"
         ]
     );
-    assert_eq!((&events[4]["exit_code"], &events[4]["skipped"]), (&json!(130), &json!(1)));
+    assert_eq!((&events[4]["exit_code"], &events[4]["skipped"]), (&json!(code), &json!(1)));
 }

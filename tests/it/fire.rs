@@ -76,6 +76,11 @@ impl Fire {
         self.program.folder.path().join("state")
     }
 
+    /// Forgets what the processes so far know of the API's limits, as though the time had passed.
+    pub fn the_pause_is_over(&self) {
+        std::fs::remove_dir_all(self.state().join("limits")).unwrap();
+    }
+
     /// The program, to be changed before it starts.
     pub fn weir<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Command {
         let mut command = self.program.command(env!("CARGO_BIN_EXE_weir"));
@@ -219,8 +224,12 @@ impl Running {
 
     /// What Ctrl-C sends.
     pub fn interrupt(&self) {
+        self.signal("-INT");
+    }
+
+    pub fn signal(&self, signal: &str) {
         let number = self.child.as_ref().unwrap().id().to_string();
-        assert!(Command::new("kill").args(["-INT", &number]).status().unwrap().success());
+        assert!(Command::new("kill").args([signal, &number]).status().unwrap().success());
     }
 
     /// Waits until it has said `words` on standard error; gives it back, with all that it said.

@@ -40,12 +40,14 @@ mod joins; // how many requests a join takes
 #[cfg(unix)]
 mod kills; // writes that are killed, and resumed
 mod layers; // the floors of the house, read from the sources
+mod lies; // answers for another thing than was asked for
+mod limits; // limits that several processes keep together
 mod lists; // random lists, served and in memory
 mod odd; // writes to a provider with awkward documents
 mod outcomes; // bad documents, partial writes, strictness, assertions
 mod paged; // StackQL's forms of paging, and paging that is inferred
 mod pages; // README and book, cut into blocks
-mod profiles; // the configuration file, profiles and catalogs, and limits that processes share
+mod profiles; // the configuration file, profiles and catalogs
 mod program; // streams, files, scripts and exit codes of the program
 mod property; // random reads against the same rows in memory
 mod provider; // a provider of other shapes, from a folder

@@ -1,8 +1,5 @@
 //! What is said outside of statements: the configuration file, its profiles and catalogs, the environment and the command
-//! line, and what two processes know of each other. Everything through the real program.
-
-use std::sync::Mutex;
-use std::time::{Duration, Instant};
+//! line. Everything through the real program.
 
 use serde_json::json;
 
@@ -107,6 +104,26 @@ async fn a_catalog_whose_credentials_are_missing_takes_nobody_elses() {
         .exec("SELECT id FROM gate_eu.door.things");
     ran.await.code(3).says(&["NOT_SET"]);
     assert_eq!(server.asked().len(), 0);
+}
+
+#[tokio::test]
+async fn a_run_whose_catalog_is_gone_says_what_to_configure() {
+    let server = accounts().await;
+    let state = tempfile::tempdir().unwrap();
+    let of = |arguments: &[&str]| {
+        let program = program("").file("w.toml", &TWO.replace("token-of-there", "token-of-nobody"));
+        let program = program.set("GATE_URL", &server.url).set("HERE", "token-of-here").set("PATH", "/usr/bin:/bin");
+        program.set("WEIR_STATE_DIR", state.path().to_str().unwrap()).arguments(arguments).run()
+    };
+    let write = "INSERT INTO gate_eu.door.things (id) VALUES ('x'), ('y')";
+    let ran = of(&["--config", "w.toml", "exec", write]).await;
+    let id = ran.talk.split("weir resume ").nth(1).unwrap_or_else(|| panic!("{}", ran.talk));
+    let id = id.split_whitespace().next().unwrap();
+    let sent = server.asked().len();
+    let ran = of(&["--registry", "docs", "resume", id]).await.code(2);
+    ran.says(&["`gate_eu` is neither a provider nor a catalog now", "[catalogs.gate_eu]", "--profile", &server.url]);
+    of(&["--registry", "docs", "resume", id, "--show"]).await.code(0);
+    assert_eq!(server.asked().len(), sent);
 }
 
 #[tokio::test]
@@ -218,60 +235,4 @@ async fn the_shell_changes_profiles_and_keeps_what_is_the_persons_own() {
         "nobody",
         "using cloudflare",
     ]);
-}
-
-/// A server that counts by the same rule as the document, and says 429 to one too many.
-async fn strict(most: usize, window: Duration) -> Scripted {
-    let times: Mutex<Vec<Instant>> = Mutex::default();
-    Scripted::start(move |_| {
-        let mut times = times.lock().unwrap();
-        times.retain(|then| then.elapsed() < window);
-        times.push(Instant::now());
-        match times.len() > most {
-            true => Reply::json(&json!({})).status(429).with("retry-after", "1"),
-            false => Reply::json(&json!({"items": [{"id": "a"}]})),
-        }
-    })
-    .await
-}
-
-const FOUR: &str = "SELECT id FROM gate.door.things WHERE account_id IN ('a', 'b', 'c', 'd')";
-
-fn beside(program: Program, url: &str, state: &std::path::Path) -> Program {
-    let program = program.set("GATE_URL", url).set("GATE_TOKEN", "canary-token");
-    program.set("WEIR_STATE_DIR", &state.display().to_string()).arguments(["--registry", "docs", "-o", "csv"])
-}
-
-#[tokio::test]
-async fn two_processes_keep_under_one_rate_together() {
-    let server = strict(5, Duration::from_secs(1)).await;
-    let state = tempfile::tempdir().unwrap();
-    let run = || beside(program("{requests: 5, seconds: 1}"), &server.url, state.path()).exec(FOUR);
-    let (one, other, third) = tokio::join!(run(), run(), run());
-    for ran in [one, other, third] {
-        assert_eq!(ran.code(0).out.lines().count(), 5);
-    }
-    assert_eq!(server.asked().len(), 12, "a 429 would be one more");
-    let names =
-        std::fs::read_dir(state.path().join("limits")).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap());
-    let names: Vec<String> = names.collect();
-    assert!(names.len() == 2 && names.iter().any(|name| name == "key"), "{names:?}");
-}
-
-#[tokio::test]
-async fn what_the_api_asks_of_one_process_the_other_heeds() {
-    let first = Mutex::new(true);
-    let server = Scripted::start(move |_| match std::mem::take(&mut *first.lock().unwrap()) {
-        true => Reply::json(&json!({})).status(429).with("retry-after", "30"),
-        false => Reply::json(&json!({"items": []})),
-    })
-    .await;
-    let state = tempfile::tempdir().unwrap();
-    let run = || {
-        let program = beside(program(""), &server.url, state.path()).arguments(["--timeout", "5"]);
-        program.exec("SELECT id FROM gate.door.things WHERE account_id = 'a'")
-    };
-    run().await.code(5);
-    run().await.code(5).says(&["rate limited by the API"]);
-    assert_eq!(server.asked().len(), 1, "the second process sent nothing");
 }

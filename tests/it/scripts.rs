@@ -195,3 +195,70 @@ async fn a_check_finds_all_that_is_wrong_and_sends_nothing() {
     let fine = Program::new().file("s.sql", "SELECT uid FROM cloudflare.stream.live_inputs;\nSELECT :n;");
     fine.arguments(["check", "s.sql", "--var", "n=1"]).run().await.code(0).says(&["2 statements checked", "0 errors"]);
 }
+
+/// What a value would lose on its way, or which of two would hold, nobody is left to guess.
+#[tokio::test]
+async fn values_that_are_not_what_the_file_says_are_refused() {
+    for (name, text, words) in [
+        (
+            "twice.json",
+            "{\"a\": 1,\n \"b\": {\"c\": 1, \"c\": 2}}",
+            "twice.json:2:18: not JSON: the key `c` stands there twice",
+        ),
+        ("twice.yaml", "a: 1\na: 2\n", "the key `a` stands there twice"),
+        ("long.yaml", "a: {id: [12345678901234567890123]}\n", "long.yaml: `a.id` has more digits than a number keeps"),
+        ("long.json", "{\"a\": 12345678901234567890123}", "hint: write it in quotes"),
+        ("odd.json", "{\"a b\": 1}", "odd.json: `a b` cannot be the name of a variable\nhint: it needs letters"),
+        ("list.json", "[1]", "an object of names and values"),
+    ] {
+        let program = Program::new().file(name, text).arguments(READ);
+        program.arguments(["--vars", name, "SELECT 1"]).run().await.code(2).says(&[words]);
+    }
+    let fine =
+        Program::new().file("v.json", r#"{"a": 1e300, "b": 9223372036854775807, "c": 1.50, "d": [true, null, "x"]}"#);
+    let ran =
+        fine.arguments(READ).arguments(["--vars", "v.json", "SELECT :a AS a, :b AS b, :c AS c"]).run().await.code(0);
+    assert_eq!(ran.out, "{\"a\":1e300,\"b\":9223372036854775807,\"c\":1.5}\n");
+}
+
+#[tokio::test]
+async fn what_a_file_holds_does_not_drive_the_terminal() {
+    let ran =
+        Program::new().file("s.sql", "SELECT 1 \u{1b}]0;title\u{7}\0;").arguments(["exec", "-i", "s.sql"]).run().await;
+    let ran = ran.code(1).says(&["s.sql:1:10: "]);
+    assert!(!ran.talk.contains(['\u{1b}', '\u{7}', '\0']), "{:?}", ran.talk);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn events_that_cannot_be_written_are_told_once_and_stop_nothing() {
+    let program = Program::new().arguments(["-o", "csv", "exec", "--events", "/dev/full"]);
+    let ran = program.arguments(["SELECT 1 AS a; SELECT 2 AS a"]).run().await.code(0);
+    assert_eq!((ran.out.as_str(), ran.talk.matches("/dev/full cannot be written").count()), ("a\n1\na\n2\n", 1));
+}
+
+/// Each format of COPY is known to `check`, which writes none.
+#[tokio::test]
+async fn a_check_plans_a_copy_to_every_format() {
+    let endings = ["csv", "tsv", "json", "jsonl", "md", "html", "vl.json", "sql", "parquet", "arrow", "arrows"];
+    let copies: String =
+        endings.iter().map(|end| format!("COPY (SELECT 1 AS a, 'x' AS b) TO 'never.{end}';\n")).collect();
+    let script = format!("{copies}COPY (SELECT nope) TO 'never.md';\nCOPY (SELECT 1) TO 'never.nope';\n");
+    let (ran, folder) = Program::new().file("s.sql", &script).arguments(["check", "s.sql"]).run_kept().await;
+    ran.code(1).says(&["2 errors", "s.sql:12:14: ", "s.sql:13:1: the name `never.nope` does not tell a format"]);
+    assert!(
+        std::fs::read_dir(folder.path()).unwrap().all(|e| !e
+            .unwrap()
+            .file_name()
+            .to_str()
+            .unwrap()
+            .starts_with("never"))
+    );
+}
+
+#[tokio::test]
+async fn words_of_commands_are_joined_as_psql_joins_them() {
+    let script = "\\set folder 'out put'\n\\set path :folder '/x' .csv\n\\echo :path :folder/y ':folder'\nSELECT :'path' AS p;\n";
+    let ran = Program::new().file("s.sql", script).arguments(READ).arguments(["-i", "s.sql"]).run().await.code(0);
+    assert_eq!(ran.out, "out put/x.csv out put/y :folder\n{\"p\":\"out put/x.csv\"}\n");
+}

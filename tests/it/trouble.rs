@@ -86,6 +86,11 @@ async fn a_limit_that_outlasts_the_patience_leaves_rows_that_are_not_done_and_re
     assert!(!fire.states().contains_key("unknown"), "{:?}", fire.states());
     fire.sandbox.clear_faults();
     let id = fire.last_run().0;
+    // The hour holds for the process after it: it is told of, and nothing is sent that would be turned away.
+    let ran = fire.run(["resume", &id, "--timeout", "5"]).await.code(5);
+    assert!(ran.talk.contains("as it told another process"), "{}", ran.talk);
+    assert_eq!(fire.posts(), 11);
+    fire.the_pause_is_over();
     fire.run(["resume", &id]).await.code(0);
     assert_eq!((fire.met(), fire.states()), (names(20), states(&[("done", 20)])));
 }
@@ -255,25 +260,38 @@ async fn a_pipe_that_closes_does_not_stop_the_inserts() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ctrl_c_ends_what_is_under_way_and_leaves_the_rest_planned() {
-    let fire = Fire::with(200).await;
-    fire.gate.let_answers(10);
-    let running = fire.start(["exec", &inputs(), "--outcomes", "outcomes.jsonl"]);
-    fire.gate.until(|p| p.answered == 14).await;
-    running.interrupt();
-    // It is heard before the answers come: the note about it is the sign, and the last thing but for the end.
-    let heard = running.says("waiting for the requests under way").await;
-    fire.gate.open();
-    let ran = heard.end().await.code(130);
-    assert!(ran.talk.contains("14 of 200") && ran.talk.contains("weir resume"), "{}", ran.talk);
-    assert_eq!((fire.posts(), fire.made()), (14, names(14)));
-    assert_eq!(fire.states(), states(&[("done", 14), ("planned", 186)]));
-    let lines = outcomes(&fire, "outcomes.jsonl");
-    assert_eq!((lines.len(), count(&lines, "done"), count(&lines, "not sent")), (200, 14, 186));
-    let id = fire.last_run().0;
-    fire.run(["resume", &id]).await.code(0);
-    fire.assert_complete(200);
-    assert_eq!(fire.posts(), 200);
+async fn a_signal_ends_what_is_under_way_and_leaves_the_rest_planned() {
+    for (signal, code) in [("-INT", 130), ("-TERM", 143)] {
+        let fire = Fire::with(200).await;
+        fire.gate.let_answers(10);
+        let running = fire.start(["exec", &inputs(), "--outcomes", "outcomes.jsonl", "--events", "events.jsonl"]);
+        fire.gate.until(|p| p.answered == 14).await;
+        running.signal(signal);
+        // It is heard before the answers come: the note about it is the sign, and the last thing but for the end.
+        let heard = running.says("waiting for the requests under way").await;
+        fire.gate.open();
+        let ran = heard.end().await.code(code);
+        assert!(ran.talk.contains("14 of 200") && ran.talk.contains("weir resume"), "{}", ran.talk);
+        assert_eq!((fire.posts(), fire.made()), (14, names(14)));
+        assert_eq!(fire.states(), states(&[("done", 14), ("planned", 186)]));
+        let lines = outcomes(&fire, "outcomes.jsonl");
+        assert_eq!((lines.len(), count(&lines, "done"), count(&lines, "not sent")), (200, 14, 186));
+        let events = fire.read("events.jsonl");
+        let last: Value = serde_json::from_str(events.lines().last().unwrap()).unwrap();
+        assert_eq!((&last["event"], &last["exit_code"]), (&"run_end".into(), &code.into()));
+        let id = fire.last_run().0;
+        // What goes on with it ends in the same way.
+        fire.gate.let_answers(10);
+        let again = fire.start(["resume", &id]);
+        fire.gate.until(|p| p.answered == 28).await;
+        again.signal(signal);
+        let heard = again.says("waiting for the requests under way").await;
+        fire.gate.open();
+        heard.end().await.code(code);
+        fire.run(["resume", &id]).await.code(0);
+        fire.assert_complete(200);
+        assert_eq!(fire.posts(), 200);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -290,6 +308,7 @@ async fn ctrl_c_does_not_wait_for_a_limit_to_end() {
         assert!((10..14).contains(&there), "{there}: {}", ran.talk);
         let seen = fire.states();
         assert_eq!((seen.get("done"), seen.contains_key("unknown")), (Some(&there), false), "{seen:?}");
+        fire.the_pause_is_over();
         let id = fire.last_run().0;
         fire.run(["resume", &id]).await.code(0);
         assert_eq!((fire.made().len() + fire.met().len(), fire.states()), (50, states(&[("done", 50)])));

@@ -65,9 +65,7 @@ impl Credentials {
         let Some(scheme) = keyring.choose(&access.schemes) else { return Err(absent(access)) };
         match &scheme.way {
             AuthWay::Open => Ok(Self::none()),
-            AuthWay::Refused(reason) => Err(Error::new(Kind::Credentials, reason.clone()).hint(
-                "--auth '{\"provider\": {\"type\": ...}}' signs in another way; docs/registry.md has the types.",
-            )),
+            AuthWay::Refused(reason) => Err(refused(reason)),
             AuthWay::Placed(placed) => {
                 let texts = placed.iter().map(|p| Ok((p.place.clone(), written(p, keyring, redactor)?)));
                 Ok(Credentials(Signer::Placed(texts.collect::<Result<_>>()?)))
@@ -93,6 +91,16 @@ impl Credentials {
                 let keys = AwsKeys { key_id: keyring.sendable(&keys.key_id)?, secret, session_token };
                 Ok(Credentials(Signer::Aws(Arc::new(keys), None)))
             }
+        }
+    }
+
+    /// Why there are none, as far as that is known without reading a file or running a command.
+    #[must_use]
+    pub fn absence(access: &Access, keyring: &Keyring) -> Option<Error> {
+        match keyring.choose(&access.schemes).map(|scheme| &scheme.way) {
+            None => (!access.schemes.is_empty()).then(|| absent(access)),
+            Some(AuthWay::Refused(reason)) => Some(refused(reason)),
+            Some(_) => None,
         }
     }
 
@@ -275,6 +283,11 @@ fn absent(access: &Access) -> Error {
         None => format!("Set {ways} in the environment."),
     };
     Error::new(Kind::Credentials, format!("no credentials: set {ways}")).hint(hint)
+}
+
+fn refused(reason: &str) -> Error {
+    Error::new(Kind::Credentials, reason)
+        .hint("--auth '{\"provider\": {\"type\": ...}}' signs in another way; docs/registry.md has the types.")
 }
 
 fn is_loopback(url: &Url) -> bool {

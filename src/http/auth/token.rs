@@ -62,7 +62,15 @@ impl Token {
     }
 }
 
-type Slot = Arc<Turn<Option<Token>>>;
+/// What came of asking.
+#[derive(Debug, Default)]
+struct Got {
+    token: Option<Token>,
+    /// The statement whose asking was refused, and the words: its other requests need not ask again.
+    refused: Option<(u64, Error)>,
+}
+
+type Slot = Arc<Turn<Got>>;
 
 /// The tokens of a session, by the fingerprint of who asked. Clones share them.
 #[derive(Debug, Clone, Default)]
@@ -230,12 +238,17 @@ impl Client {
         async move {
             let slot = self.tokens.slot(exchange.credentials.fingerprint());
             let mut slot = slot.lock().await;
-            if let Some(token) = slot.as_ref().filter(|token| token.is_good() && Some(&token.text) != refused) {
+            if let Some(token) = slot.token.as_ref().filter(|token| token.is_good() && Some(&token.text) != refused) {
                 return Ok(token.text.clone());
             }
-            *slot = None;
-            let token = self.ask(exchange, source).await?;
-            Ok(slot.insert(token).text.clone())
+            slot.token = None;
+            if let Some((_, error)) = slot.refused.as_ref().filter(|(statement, _)| *statement == exchange.statement) {
+                return Err(error.clone());
+            }
+            let asked = self.ask(exchange, source).await;
+            let wrong = asked.as_ref().err().filter(|error| error.kind() == Kind::Credentials);
+            slot.refused = wrong.map(|error| (exchange.statement, error.clone()));
+            Ok(slot.token.insert(asked?).text.clone())
         }
         .boxed()
     }

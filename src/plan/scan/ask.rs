@@ -31,6 +31,7 @@ pub struct Page {
 /// A page that has come and is judged, and not decoded yet.
 pub struct Received {
     reply: Reply,
+    exchange: Arc<Exchange>,
     /// The API said that there is nothing: a 404 that means no rows.
     pub absent: bool,
     /// The answer has no body, or `null` for one.
@@ -67,7 +68,7 @@ pub async fn page(
         return Ok(Arrived::Decoded(received, RecordBatch::new_empty(decoder.schema().clone())));
     }
     if chained {
-        received.facts = facts(&context, &fetch, &received).await?;
+        received.facts = facts(&fetch, &received).await?;
         return Ok(Arrived::Raw(received));
     }
     let batch = read(&context, &fetch, &decoder, (set, &mut received)).await?;
@@ -96,11 +97,11 @@ async fn receive(
     (set, request): (&ParameterSet, PageRequest),
 ) -> Result<Received> {
     let call = fetch.call(set).with_page(request);
-    let exchange = context.exchange(&fetch.resource.provider)?;
+    let exchange = context.exchange(&fetch.resource.provider).await?;
     let reply = context.answers.get(&context.client, &exchange, &call, &context.warnings).await?;
     let absent = fetch.method.not_found.as_ref().is_some_and(|rule| no_rows(rule, &exchange.access, &reply));
     let blank = matches!(reply.body.trim_ascii(), b"" | b"null");
-    Ok(Received { reply, absent, blank, facts: PageFacts::default() })
+    Ok(Received { reply, exchange, absent, blank, facts: PageFacts::default() })
 }
 
 /// Decodes a page.
@@ -110,7 +111,7 @@ pub async fn read(
     decoder: &Arc<Decoder>,
     (set, received): (&ParameterSet, &mut Received),
 ) -> Result<RecordBatch> {
-    let work = Reading::of(context, fetch, (decoder.clone(), set.echo.clone()), received)?;
+    let work = Reading::of(fetch, (decoder.clone(), set.echo.clone()), received);
     let (decoded, facts) =
         aside(received.bytes(), move || work.read()).await.map_err(|e| in_table(e, &fetch.resource))?;
     for misfit in decoded.misfits {
@@ -121,8 +122,8 @@ pub async fn read(
 }
 
 /// What a page says of those that follow, without decoding its rows into columns.
-async fn facts(context: &StatementContext, fetch: &Fetch, received: &Received) -> Result<PageFacts> {
-    let work = Reading::of(context, fetch, (Arc::new(Decoder::new(Vec::new())), Vec::new()), received)?;
+async fn facts(fetch: &Fetch, received: &Received) -> Result<PageFacts> {
+    let work = Reading::of(fetch, (Arc::new(Decoder::new(Vec::new())), Vec::new()), received);
     let read = aside(received.bytes(), move || work.read()).await.map_err(|e| in_table(e, &fetch.resource))?;
     Ok(read.1)
 }
@@ -151,15 +152,9 @@ struct Reading {
 }
 
 impl Reading {
-    fn of(
-        context: &StatementContext,
-        fetch: &Fetch,
-        (decoder, echo): (Arc<Decoder>, Vec<(String, Value)>),
-        received: &Received,
-    ) -> Result<Reading> {
-        let exchange = context.exchange(&fetch.resource.provider)?;
-        let (method, reply) = (fetch.method.clone(), received.reply.clone());
-        Ok(Reading { exchange, method, paging: fetch.paging(), reply, decoder, echo })
+    fn of(fetch: &Fetch, (decoder, echo): (Arc<Decoder>, Vec<(String, Value)>), received: &Received) -> Reading {
+        let (exchange, reply) = (received.exchange.clone(), received.reply.clone());
+        Reading { exchange, method: fetch.method.clone(), paging: fetch.paging(), reply, decoder, echo }
     }
 
     /// Judges the answer and decodes it.

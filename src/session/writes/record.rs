@@ -71,7 +71,7 @@ impl Session {
         let new = NewRun {
             statement,
             operation: operation(write),
-            target: journal_target(run, &write.resource, &write.method, &journal)?,
+            target: journal_target(run, &write.resource, &write.method, &journal).await?,
             idempotency: write
                 .method
                 .idempotency
@@ -97,8 +97,13 @@ impl Session {
 }
 
 /// Whom the requests go to and act for.
-pub(super) fn journal_target(run: &Run, resource: &Resource, method: &Method, journal: &Journal) -> Result<Target> {
-    let exchange = run.context.exchange(&resource.provider)?;
+pub(super) async fn journal_target(
+    run: &Run,
+    resource: &Resource,
+    method: &Method,
+    journal: &Journal,
+) -> Result<Target> {
+    let exchange = run.context.exchange(&resource.provider).await?;
     let hex = |bytes: &[u8]| bytes.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
     let account = journal.fingerprint(&Secret::new(exchange.credentials.digest(hex)))?;
     let base_url = run.context.base_url(&resource.provider)?.unwrap_or_else(|| method.server.clone());

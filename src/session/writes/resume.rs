@@ -122,7 +122,7 @@ impl Session {
         let verb = verb.unwrap_or(Verb::Exec);
         guard::check_writable(run, &resource, &method, Verb::Insert)?;
         check_defaults(run, (&resource, &method), &head)?;
-        let target = journal_target(run, &resource, &method, &journal)?;
+        let target = journal_target(run, &resource, &method, &journal).await?;
         let inputs = match resume.input {
             None => None,
             Some(statement) => Some(self.inputs(run, &head, statement).await?),
@@ -164,6 +164,9 @@ impl Session {
         let [provider, service, name] = parts.as_slice() else {
             return Err(Error::new(Kind::Internal, format!("run {} names no resource", head.id)));
         };
+        if !self.registry.has_provider(provider) {
+            return Err(gone(head, provider));
+        }
         let resource = self.registry.resource(provider, service, name)?;
         let method = resource.method(&operation.method).cloned().ok_or_else(|| {
             Error::document(format!("{} has no method {} any more", operation.resource, operation.method))
@@ -200,6 +203,19 @@ impl Session {
 }
 
 /// What became of the rest: rows that are still not done, and the sentence.
+/// The provider or catalog of a run is not there any more.
+fn gone(head: &RunHead, catalog: &str) -> Error {
+    let (id, resource, url) = (&head.id, &head.operation.resource, &head.target.base_url);
+    Error::new(
+        Kind::Usage,
+        format!("run {id} writes to {resource}, and `{catalog}` is neither a provider nor a catalog now"),
+    )
+    .hint(format!(
+        "resume it with what gave it when the run began: [catalogs.{catalog}] of a configuration file (--config), a \
+             profile with it (--profile), or a folder of documents (--registry); its requests went to {url}"
+    ))
+}
+
 fn told(run: &Run, head: &RunHead, (rest, ends, write): (&Rest, &Ends, &Write)) -> Result<Answer> {
     let done = ends.rows.iter().filter(|o| o.ended == Ended::Done).count();
     let held = rest.unknown.len() + rest.secret.len();

@@ -34,11 +34,7 @@ enum Job {
 
 impl Library {
     /// Begins to read what providers and services there are.
-    pub fn new(
-        session: &Session,
-        commands: Vec<(String, String)>,
-        words: Vec<(&'static str, Vec<&'static str>)>,
-    ) -> Library {
+    pub fn new(session: &Session, commands: Vec<(String, String)>, words: Vec<(String, Vec<String>)>) -> Library {
         let shared = Arc::new(Shared::default());
         {
             let mut knowledge = shared.knowledge.write().unwrap_or_else(PoisonError::into_inner);

@@ -15,6 +15,7 @@ use rustyline::history::DefaultHistory;
 use rustyline::{CompletionType, Config, EditMode};
 
 use crate::error::{Error, Kind, Result};
+use crate::secret::private_folder;
 use crate::session::Session;
 use crate::sql;
 use assistant::Assistant;
@@ -46,8 +47,8 @@ pub struct Manner {
     pub home: Option<PathBuf>,
     /// Meta commands with what they take.
     pub commands: Vec<(String, String)>,
-    /// Words that some of them take first.
-    pub words: Vec<(&'static str, Vec<&'static str>)>,
+    /// What may stand behind the words of some of them.
+    pub words: Vec<(String, Vec<String>)>,
 }
 
 /// A line editor that knows what the session knows.
@@ -78,7 +79,7 @@ impl Editor {
         let history = manner.history.filter(|_| manner.interactive);
         if let Some(path) = &history {
             // A history that is not there yet, or cannot be read, is no reason not to start.
-            let _ = path.parent().map(create_private);
+            let _ = path.parent().map(private_folder);
             let _ = lines.load_history(path);
         }
         Ok(Editor { lines, history, interactive: manner.interactive })
@@ -160,15 +161,6 @@ pub fn wants_vi(inputrc: &Path) -> bool {
 
 fn mode(vi: bool) -> EditMode {
     if vi { EditMode::Vi } else { EditMode::Emacs }
-}
-
-/// Makes the folder of the history, for nobody else to look into.
-fn create_private(folder: &Path) -> std::io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
 }
 
 #[cfg(test)]

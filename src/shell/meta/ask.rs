@@ -58,6 +58,7 @@ impl Desk<'_> {
             "x" => self.expand(bare)?,
             "chart" => self.print(&self.chart(rest)?)?,
             "t" => self.bare(bare)?,
+            "a" => self.align(),
             "timing" => self.time(bare)?,
             "pset" => self.option(rest)?,
             "o" | "out" => self.send(rest)?,

@@ -17,9 +17,10 @@ pub use branch::{Branches, NAMES as BRANCHES, asked, balanced, condition, not_in
 pub use connect::Standing;
 pub use files::Out;
 pub use reuse::settings_of;
-pub use words::words;
+pub use words::{named as leading_name, words};
 
 use crate::error::{Error, Kind, Place, Result, nearest};
+use crate::output::Format;
 use crate::sql::{self, Mark, Piece};
 
 /// A name, its arguments, and what it does, for `\?`, completion and the documentation. In the order of `\?`; a line
@@ -49,6 +50,7 @@ pub const COMMANDS: &[(&str, &str, &str)] = &[
     ("\\x", "[on|off|auto]", "rows one below the other; auto: where they are too wide"),
     ("\\chart", "[bar|line|hist] [column ..]", "draw the last result, which is also the table _"),
     ("\\t", "[on|off]", "leave out the names of the columns, or show them again"),
+    ("\\a", "", "values with a tab between them in place of a table, or a table again"),
     ("\\timing", "[on|off]", "say what each statement cost"),
     ("\\pset", "[option [value]]", "how results are shown: format, null, header, rows, pager, expanded and more"),
     ("\\o", "[file or |command]", "results go to a file or a program; back without"),
@@ -97,10 +99,26 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("system", "\\!"),
 ];
 
-/// Words that a command takes first, for completion, where its line in the table does not tell them.
-pub fn choices() -> Vec<(&'static str, Vec<&'static str>)> {
-    let statements = syntax::STATEMENTS.iter().map(|(name, _)| *name).collect();
-    vec![("\\h", statements), ("\\pset", set::OPTIONS.iter().map(|(name, _)| *name).collect())]
+/// What may stand behind words of a command, for completion, where its line in the table does not tell it.
+pub fn choices(profiles: &[String]) -> Vec<(String, Vec<String>)> {
+    let all = |words: &mut dyn Iterator<Item = &'static str>| words.map(str::to_owned).collect();
+    let mut choices = vec![
+        ("\\h".to_owned(), all(&mut syntax::STATEMENTS.iter().map(|(name, _)| *name))),
+        ("\\c".to_owned(), profiles.to_vec()),
+        ("\\pset".to_owned(), all(&mut set::OPTIONS.iter().map(|(name, _)| *name))),
+        ("\\pset format".to_owned(), all(&mut Format::names().filter(|name| !is_for_files(name)))),
+    ];
+    let switches = set::OPTIONS.iter().filter(|(_, meaning)| meaning.contains("(on, off"));
+    for (name, meaning) in switches {
+        let words = if meaning.contains("auto") { &["on", "off", "auto"][..] } else { &["on", "off"] };
+        choices.push((format!("\\pset {name}"), all(&mut words.iter().copied())));
+    }
+    choices
+}
+
+/// Whether a format is for files alone.
+fn is_for_files(name: &str) -> bool {
+    name.parse::<Format>().is_ok_and(Format::is_binary)
 }
 
 /// What stands in a text that was typed or read: statements and commands, in their order.

@@ -2,14 +2,15 @@
 //! Owns the names of the options; settings of the session are SET's.
 
 use crate::error::{Error, Kind, Result, nearest};
-use crate::output::{self, Options};
+use crate::output::{self, Format, Options};
 use crate::shell::desk::Desk;
 use crate::shell::variables::{Value, check_name};
 use crate::shell::view::When;
 
 /// Options of `\pset`, and what they mean.
-pub(super) const OPTIONS: [(&str, &str); 9] = [
+pub(super) const OPTIONS: [(&str, &str); 10] = [
     ("expanded", "rows one below the other (on, off, auto)"),
+    ("footer", "psql's word for timing: the line below a result (on, off)"),
     ("format", "how results are printed"),
     ("header", "the names of the columns, in csv, tsv and table (on, off)"),
     ("into", "what the statements of the format insert insert into"),
@@ -31,7 +32,8 @@ impl Desk<'_> {
             return Ok(());
         };
         check_name(&name)?;
-        self.variables.insert(name, Value::typed(&words.collect::<Vec<_>>().join(" ")));
+        // As psql has it: several words are one value, with nothing between them.
+        self.variables.insert(name, Value::typed(&words.collect::<String>()));
         Ok(())
     }
 
@@ -71,6 +73,16 @@ impl Desk<'_> {
             if print.header { "the names of the columns are shown" } else { "the names of the columns are left out" };
         self.report.line(told);
         Ok(())
+    }
+
+    /// `\a`: psql's unaligned is a tab between the values.
+    pub(super) fn align(&mut self) {
+        let print = &mut self.display.print;
+        print.format = if print.format == Format::Tsv { Format::Table } else { Format::Tsv };
+        self.report.line(match print.format {
+            Format::Table => "results are tables",
+            _ => "values have a tab between them (tsv)",
+        });
     }
 
     /// `\timing`
@@ -161,7 +173,12 @@ fn printed(print: &Options, name: &str, value: &str) -> Result<Options> {
         "null" => print.null = Some(value.to_owned()),
         "separator" => print.separator = if value == "auto" { None } else { Some(output::separator(value)?) },
         _ => {
-            print.format = value.parse()?;
+            // psql's words.
+            print.format = match value.to_ascii_lowercase().as_str() {
+                "aligned" => Format::Table,
+                "unaligned" => Format::Tsv,
+                _ => value.parse()?,
+            };
             if print.format.is_binary() {
                 return Err(Error::new(Kind::Usage, format!("{} is not for a terminal", print.format.name()))
                     .hint("COPY (SELECT ..) TO 'file' writes it"));

@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Value as Json, json};
@@ -18,6 +19,8 @@ use crate::sql::{self, Mark};
 pub struct Events {
     name: String,
     to: Mutex<Box<dyn Write + Send>>,
+    /// It was told that they cannot be written.
+    lost: AtomicBool,
 }
 
 /// What became of one statement.
@@ -56,7 +59,7 @@ impl Events {
                     .map_err(|e| Error::new(Kind::Usage, format!("{name} cannot be written: {e}")).caused_by(e))?,
             ),
         };
-        Ok(Events { name, to: Mutex::new(to) })
+        Ok(Events { name, to: Mutex::new(to), lost: AtomicBool::new(false) })
     }
 
     /// A statement begins.
@@ -71,7 +74,7 @@ impl Events {
     pub fn end(&self, n: u64, ended: &Ended<'_>) {
         let outcome = match ended.error.map(Error::kind) {
             None => "ok",
-            Some(Kind::Interrupted) => "cancelled",
+            Some(kind) if kind.ends_the_run() => "cancelled",
             Some(_) => "error",
         };
         self.say(&json!({
@@ -101,7 +104,9 @@ impl Events {
     fn say(&self, object: &Json) {
         let line = format!("{object}\n");
         let mut to = self.to.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Err(error) = to.write_all(line.as_bytes()).and_then(|()| to.flush()) {
+        if let Err(error) = to.write_all(line.as_bytes()).and_then(|()| to.flush())
+            && !self.lost.swap(true, Ordering::Relaxed)
+        {
             let _ = writeln!(std::io::stderr(), "warning: {} cannot be written: {error}", self.name);
         }
     }
@@ -129,6 +134,7 @@ fn kind(kind: Kind) -> &'static str {
         Kind::Assert => "assert",
         Kind::Incomplete => "incomplete",
         Kind::Interrupted => "interrupted",
+        Kind::Terminated => "terminated",
         Kind::Internal => "internal",
     }
 }

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use futures::{FutureExt, StreamExt};
 
 use super::report::Report;
+use super::signals::Signals;
 use super::view::Live;
 use crate::error::{Error, Kind, Result};
 use crate::output::{Flow, Format, Options, Printed, Printer};
@@ -185,7 +186,7 @@ fn one_only(format: Format) -> Error {
         .hint("COPY (SELECT ..) TO 'file' writes each to a file of its own")
 }
 
-/// Drives a statement. Ctrl-C drops a read; a write starts no further call and ends by itself. A defect is an error.
+/// Drives a statement. Ctrl-C, or SIGTERM, drops a read; a write starts no further call and ends by itself. A defect is an error.
 pub async fn interruptible<T>(
     session: &Session,
     report: &Report,
@@ -194,29 +195,33 @@ pub async fn interruptible<T>(
 ) -> Result<T> {
     let run = AssertUnwindSafe(run).catch_unwind();
     tokio::pin!(run);
-    let mut presses = 0;
+    let (mut signals, mut first) = (Signals::default(), None);
     loop {
         tokio::select! {
             // First, so that Ctrl-C is listened for before the statement begins: until then it would end the program
             // where it stands.
             biased;
-            _ = tokio::signal::ctrl_c() => {
-                presses += 1;
-                if !writes || presses > 1 {
-                    return Err(interrupted(writes));
+            signal = signals.next() => {
+                if !writes || first.is_some() {
+                    return Err(interrupted(first.unwrap_or(signal), writes));
                 }
+                first = Some(signal);
                 session.interrupt();
                 report.note("waiting for the requests under way; Ctrl-C again leaves them");
             }
-            done = &mut run => return done.unwrap_or_else(|_| Err(Error::new(
-                Kind::Internal,
-                "the statement ran into a defect of weir",
-            ).hint("please report it with the statement; -v shows its requests"))),
+            done = &mut run => return match done {
+                Ok(done) => done.map_err(|error| match first {
+                    Some(signal) if error.kind().ends_the_run() => error.with_kind(signal),
+                    _ => error,
+                }),
+                Err(_) => Err(Error::new(Kind::Internal, "the statement ran into a defect of weir")
+                    .hint("please report it with the statement; -v shows its requests")),
+            },
         }
     }
 }
 
-fn interrupted(writes: bool) -> Error {
-    let error = Error::new(Kind::Interrupted, "interrupted");
+fn interrupted(signal: Kind, writes: bool) -> Error {
+    let error = Error::new(signal, if signal == Kind::Terminated { "ended by SIGTERM" } else { "interrupted" });
     if writes { error.hint("the last request may have taken effect") } else { error }
 }

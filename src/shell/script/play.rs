@@ -227,7 +227,7 @@ impl<'a, 'b> Play<'a, 'b> {
             "set" => {
                 let mut words = meta::words(rest.trim_end_matches(';'), &self.variables)?.into_iter();
                 let Some(name) = words.next() else { return Ok(Next::On) };
-                let value = Value::typed(&words.collect::<Vec<_>>().join(" "));
+                let value = Value::typed(&words.collect::<String>());
                 self.variables.insert(name, value);
             }
             _ => {}
@@ -240,7 +240,7 @@ impl<'a, 'b> Play<'a, 'b> {
         let error = source.named(error).redacted(self.runner.session.redactor());
         self.runner.report.error_in(&error, Source { text: &source.text, file: source.file.as_deref() });
         self.tally.failed += 1;
-        let goes = self.keeps_going() && error.kind() != Kind::Interrupted;
+        let goes = self.keeps_going() && !error.kind().ends_the_run();
         self.first.get_or_insert(error);
         if goes { Next::On } else { Next::Stop }
     }

@@ -293,7 +293,7 @@ impl<'a> Reader<'a> {
         let mut words = meta::words(rest, &self.variables())?.into_iter();
         let Some(name) = words.next() else { return Ok(()) };
         check_name(&name).map_err(|error| error.with_kind(Kind::Statement))?;
-        let value = Value::typed(&words.collect::<Vec<_>>().join(" "));
+        let value = Value::typed(&words.collect::<String>());
         self.put(&name, ((!self.takes_later(rest)).then_some(value), false), active);
         Ok(())
     }
@@ -349,11 +349,9 @@ impl<'a> Reader<'a> {
 
     /// Whether the words of a command name a variable whose value is not known yet.
     fn takes_later(&self, rest: &str) -> bool {
-        rest.split_whitespace().any(|word| {
-            let name = meta::asked(word).or_else(|| word.strip_prefix(':'));
-            name.is_some_and(|name| {
-                !matches!(self.known.get(name), Some(Some(_))) && (self.may_be_set(name) && !name.is_empty())
-            })
+        rest.split(':').skip(1).any(|behind| {
+            let name = meta::leading_name(behind.strip_prefix("{?").unwrap_or(behind));
+            !matches!(self.known.get(name), Some(Some(_))) && self.may_be_set(name) && !name.is_empty()
         })
     }
 }

@@ -301,6 +301,7 @@ pub(super) fn kind(json: &Json) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sql::dice::Dice;
 
     fn variables() -> Variables {
         let all = [
@@ -450,15 +451,9 @@ mod tests {
             "u&'",
             "\u{2019}",
         ];
-        let mut state = 0x2545_f491_4f6c_dd1d_u64;
-        let mut random = move |below: usize| {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            usize::try_from(state % below as u64).expect("small")
-        };
+        let mut dice = Dice::new();
         for _ in 0..3_000 {
-            let value: String = (0..random(6)).map(|_| PARTS[random(PARTS.len())]).collect();
+            let value = dice.text(PARTS, 5);
             let all = Variables::from([("v".to_owned(), Value::text(&value))]);
             for way in [":v", ":'v'"] {
                 let text = fill(&format!("SELECT a, {way}, b FROM t"), &all).unwrap().text;

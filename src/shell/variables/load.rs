@@ -1,6 +1,10 @@
 //! Where values come from: `name=value` of the command line, and files of JSON, YAML or `NAME=value` lines.
 //! Owns which of these a file is; must not know what the values are for.
 
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::Value as Json;
 
 use super::{Value, Variables, check_name};
@@ -43,15 +47,94 @@ pub fn load(file: &str, text: &str) -> Result<Variables> {
     };
     let mut all = Variables::new();
     for (name, value) in members {
-        check_name(&name).map_err(|error| error.map_text(|text| format!("{file}: {text}")))?;
+        check_name(&name).map_err(|error| {
+            let led = Error::new(error.kind(), format!("{file}: {}", error.message()));
+            error.hint_text().into_iter().fold(led, Error::hint)
+        })?;
+        check_digits(file, &name, &value)?;
         all.insert(name, Value::json(value));
     }
     Ok(all)
 }
 
+/// Refuses a whole number that lost digits when it was read: it is an identifier, and would name another thing.
+fn check_digits(file: &str, name: &str, value: &Json) -> Result<()> {
+    let lost = |number: f64| number.fract() == 0.0 && (9.2e18..1e40).contains(&number.abs());
+    match value {
+        Json::Number(number) if number.is_f64() && number.as_f64().is_some_and(lost) => {
+            Err(Error::new(Kind::Usage, format!("{file}: `{name}` has more digits than a number keeps"))
+                .hint("write it in quotes"))
+        }
+        Json::Array(items) => items.iter().try_for_each(|item| check_digits(file, name, item)),
+        Json::Object(members) => {
+            members.iter().try_for_each(|(key, value)| check_digits(file, &format!("{name}.{key}"), value))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Reads JSON for nothing but keys that stand in an object twice, of which the last would hold.
+struct Once;
+
+impl<'de> Deserialize<'de> for Once {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Once, D::Error> {
+        from.deserialize_any(Once)
+    }
+}
+
+impl<'de> Visitor<'de> for Once {
+    type Value = Once;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Once, M::Error> {
+        let mut keys = BTreeSet::new();
+        while let Some(key) = map.next_key::<String>()? {
+            if keys.contains(&key) {
+                return Err(M::Error::custom(format!("the key `{key}` stands there twice")));
+            }
+            keys.insert(key);
+            map.next_value::<Once>()?;
+        }
+        Ok(Once)
+    }
+
+    fn visit_seq<S: SeqAccess<'de>>(self, mut items: S) -> Result<Once, S::Error> {
+        while items.next_element::<Once>()?.is_some() {}
+        Ok(Once)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Once, E> {
+        Ok(Once)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Once, E> {
+        Ok(Once)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Once, E> {
+        Ok(Once)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Once, E> {
+        Ok(Once)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Once, E> {
+        Ok(Once)
+    }
+
+    fn visit_unit<E>(self) -> Result<Once, E> {
+        Ok(Once)
+    }
+}
+
 /// The value that a JSON text is.
 pub(super) fn json(file: &str, text: &str) -> Result<Json> {
-    serde_json::from_str(text).map_err(|e| {
+    let read = serde_json::from_str::<Once>(text).and_then(|_| serde_json::from_str(text));
+    read.map_err(|e| {
         let full = e.to_string();
         let message = full.split(" at line ").next().unwrap_or(&full);
         let place = Place { file: Some(file.to_owned()), line: e.line() as u64, column: e.column().max(1) as u64 };

@@ -30,12 +30,14 @@ pub fn complete(text: &str, cursor: usize, knows: &Knowledge) -> Option<Candidat
     parts.pop();
     let around =
         Around { tokens: Vec::new(), before: Vec::new(), qualifier: parts, prefix, start: cursor - prefix.len() };
-    let words = knows.words.iter().find(|(name, _)| name == &command);
-    let list = if let Some((_, words)) = words {
-        let first = rest.trim_start().len() == word.len();
-        words.iter().filter(|w| first && begins(w, prefix)).map(|w| plain((*w).to_owned())).collect()
-    } else if takes.contains("provider") {
-        schemas(&around, knows)
+    let before = line[..line.len() - word.len()].split_whitespace().collect::<Vec<_>>().join(" ");
+    let words = knows.words.iter().filter(|(behind, _)| *behind == before && around.qualifier.is_empty());
+    let words = words.flat_map(|(_, words)| words).filter(|w| begins(w, prefix)).map(|w| plain(w.clone()));
+    let told = knows.words.iter().any(|(behind, _)| behind == command);
+    let list = if takes.contains("provider") {
+        words.chain(schemas(&around, knows)).collect()
+    } else if told {
+        words.collect()
     } else if takes.contains("name") {
         tables(&around, knows)
     } else {

@@ -28,8 +28,8 @@ pub struct Knowledge {
     pub in_use: Vec<String>,
     /// Meta commands with what they take: `\d [name]`.
     pub commands: Vec<(String, String)>,
-    /// Words that some of them take first.
-    pub words: Vec<(&'static str, Vec<&'static str>)>,
+    /// What may stand behind the words of some of them: `\pset format`.
+    pub words: Vec<(String, Vec<String>)>,
     /// Services that were asked for and are not read.
     pub wanted: Mutex<BTreeSet<Service>>,
 }

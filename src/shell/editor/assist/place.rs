@@ -3,8 +3,8 @@
 
 use super::tokens::{Kind, Token};
 use super::words::{
-    AFTER_TABLE, CHANGED, COMPARED, CONDITION, ENCLOSED, GROUPED, JOINED, OPERAND, OPERATORS, ORDERED, QUERIES,
-    SELECTED, SELECTING, SHOWN, STATEMENTS,
+    AFTER_TABLE, CHANGED, COMPARED, CONDITION, ENCLOSED, GROUPED, JOINED, OPERAND, OPERATORS, ORDERED, QUERIES, READ,
+    SELECTED, SELECTING, SHOWN, STATEMENTS, WRITTEN,
 };
 use super::{CHANGES, explained};
 
@@ -165,6 +165,10 @@ fn offered(clause: Clause, whole: bool, tokens: &[Token<'_>]) -> Place {
     let query = tokens.last().is_some_and(|t| t.is_sign('('));
     let comma = tokens.last().is_some_and(|t| t.is_sign(','));
     match (clause, whole) {
+        _ if tokens.len() > 2 && last(&["AS"]) && tokens[tokens.len() - 2].is("STORED") => match clause {
+            Clause::CopyTo => Place::Words(WRITTEN),
+            _ => Place::Words(READ),
+        },
         _ if last(&["AS"]) && !matches!(clause, Clause::Start | Clause::With) => Place::Nothing,
         (Clause::Start, _) => Place::Words(STATEMENTS),
         (Clause::Joined, _) => Place::Words(QUERIES),
@@ -174,6 +178,7 @@ fn offered(clause: Clause, whole: bool, tokens: &[Token<'_>]) -> Place {
         (Clause::With | Clause::Returning, true) => Place::Words(&["AS"]),
         (Clause::Setting, _) if last(&["SET", "RESET"]) => Place::Setting(&[]),
         (Clause::Setting, false) if tokens.last().is_some_and(|t| t.is_sign('=') || t.is("TO")) => Place::Choice,
+        (Clause::CopyTo, true) => Place::Words(&["STORED AS"]),
         (Clause::With | Clause::CopyTo | Clause::Setting, _)
         | (Clause::Limit, false)
         | (Clause::Columns | Clause::Describe | Clause::Use, true) => Place::Nothing,

@@ -59,7 +59,9 @@ fn world() -> Knowledge {
             ("\\x".into(), "[on|off|auto]".into()),
             ("\\c".into(), "provider[.service]".into()),
         ],
-        words: vec![("\\pset", vec!["format", "null"])],
+        words: [("\\pset", ["format", "null"]), ("\\pset format", ["csv", "json"]), ("\\c", ["careful", "usual"])]
+            .map(|(behind, words)| (behind.to_owned(), words.map(str::to_owned).to_vec()))
+            .to_vec(),
         wanted: std::sync::Mutex::default(),
     }
 }
@@ -220,7 +222,14 @@ fn settings_and_meta_commands() {
     assert_eq!(offered("\\x a|"), ["auto"]);
     assert_eq!(offered("\\pset |"), ["format", "null"]);
     assert_eq!(offered("\\pset null |"), Vec::<String>::new());
+    assert_eq!(offered("\\pset  format c|"), ["csv"]);
+    assert_eq!(offered("\\pset format csv |"), Vec::<String>::new());
     assert_eq!(offered("\\c acme.v|"), ["video"]);
+    assert_eq!(offered("\\c |"), ["careful", "usual", "acme", "system"]);
+    assert_eq!(offered("\\c u|"), ["usual"]);
+    assert_eq!(offered("COPY mine TO 'x' |"), ["STORED AS"]);
+    assert_eq!(offered("COPY mine TO 'x' STORED AS par|"), ["parquet"]);
+    assert_eq!(offered("CREATE EXTERNAL TABLE x STORED AS |"), ["CSV", "JSON", "PARQUET", "ARROW"]);
     assert_eq!(complete("\\i some/fi", 10, &world()).path.as_deref(), Some("some/fi"));
     assert_eq!(complete("COPY mine TO 'out/", 18, &world()).path.as_deref(), Some("out/"));
     assert_eq!(complete("SELECT * FROM 'da", 17, &world()).path.as_deref(), Some("da"));
@@ -271,4 +280,13 @@ fn completion_of_a_long_text_is_fast() {
     }
     // Far more than it takes, far less than anything that grows with the square.
     assert!(begun.elapsed().as_secs() < 10, "{:?}", begun.elapsed());
+}
+
+#[test]
+fn every_format_is_offered() {
+    let mut offered: Vec<String> = super::words::WRITTEN.iter().map(|word| word.to_lowercase()).collect();
+    let mut known: Vec<&str> = crate::output::Format::names().collect();
+    offered.sort_unstable();
+    known.sort_unstable();
+    assert_eq!(offered, known);
 }

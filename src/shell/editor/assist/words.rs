@@ -196,3 +196,12 @@ pub const OPERATORS: &[&str] = &[
     "ONLY",
     "REPLACE",
 ];
+
+/// Formats of COPY's files.
+pub const WRITTEN: &[&str] = &[
+    "CSV", "TSV", "JSON", "JSONL", "PARQUET", "ARROW", "ARROWS", "MARKDOWN", "HTML", "VEGA", "INSERT", "TABLE",
+    "VERTICAL",
+];
+
+/// Formats of files that are tables.
+pub const READ: &[&str] = &["CSV", "JSON", "PARQUET", "ARROW"];
