@@ -14,7 +14,7 @@ use crate::harness::{Program, impatient, run_in, told, write_file};
 use crate::scripted::{Asked, Reply, Scripted};
 
 /// Made for these tests, and no secret.
-const TEST_KEY: &str = include_str!("auth/TEST-KEY-not-a-secret.pem");
+pub const TEST_KEY: &str = include_str!("auth/TEST-KEY-not-a-secret.pem");
 
 const SERVICE: &str = "
 openapi: 3.0.3
@@ -330,7 +330,7 @@ async fn azure_s_default_is_a_client_of_its_own_variables() {
 }
 
 /// What a JWT part says.
-fn decoded(part: &str) -> Vec<u8> {
+pub fn decoded(part: &str) -> Vec<u8> {
     let digit = |c: u8| match c {
         b'A'..=b'Z' => c - b'A',
         b'a'..=b'z' => c - b'a' + 26,

@@ -144,6 +144,10 @@ impl Writer<'_> {
                 }
                 continue;
             };
+            // Signing in sets it.
+            if place == "header" && self.service.key_headers.contains(&declared.name.to_lowercase()) {
+                continue;
+            }
             if !declared.required && (manner == Manner::Least || self.left_out(declared)) {
                 continue;
             }
