@@ -125,7 +125,11 @@ impl Session {
                     let parts = plan::idents(name);
                     let own = |name: &Ident| self.engine.own_tables().contains(&plan::folded(name));
                     if !matches!(parts.as_slice(), [name] if own(name)) {
-                        let _ = self.with_names(|names| names.resource(&parts))?;
+                        let resource = self.with_names(|names| names.resource(&parts))?;
+                        if !resource.views.is_empty() {
+                            return Err(Error::statement(format!("{} is a view", resource.full_name()))
+                                .hint(format!("COPY (SELECT * FROM {name}) TO ...")));
+                        }
                     }
                     (Spelling::default(), true)
                 }
@@ -153,7 +157,10 @@ impl Session {
             run.context.client.get_ready();
         }
         found.resources.extend(instead.map(|i| i.names.clone()));
-        let spelling = rewrite(node, &found.resources);
+        // A table that is nothing but a view has names of its own for its columns.
+        found.resources.extend(found.views.iter().filter(|view| view.methods.is_empty()).cloned());
+        let mut spelling = rewrite(node, &found.resources);
+        spelling.views = found.views;
         Ok((spelling, found.files))
     }
 
@@ -250,9 +257,12 @@ fn located(error: datafusion::error::DataFusionError, spelling: &Spelling) -> Er
         let matches = |i: &&Ident| i.value == name || plan::folded(i) == name;
         spelling.identifiers.iter().find(matches).and_then(plan::place)
     });
-    match ident {
-        Some(place) => error.at(place),
-        None => error,
+    match (ident, spelling.views.as_slice()) {
+        (Some(place), _) => error.at(place),
+        (None, [view, ..]) if error.hint_text().is_none() => {
+            error.hint(format!("{} is a view; SHOW EXTENDED METHODS IN {0} tells its query", view.full_name()))
+        }
+        (None, _) => error,
     }
 }
 
