@@ -1,7 +1,9 @@
 //! The entries of a service: what lists and completion say of its resources, taken from the whole of them once.
 
 use super::choose::{required, taken};
-use super::model::{HttpVerb, Method, MethodEntry, PathPart, Resource, ResourceEntry, Service, Verb, View};
+use super::model::{
+    HttpVerb, Method, MethodEntry, PathPart, Resource, ResourceEntry, Service, VIEW_METHOD, Verb, View,
+};
 use super::sql_name;
 
 /// The entries of the resources of one document.
@@ -52,7 +54,7 @@ fn method_entry(resource: &Resource, method: &Method) -> MethodEntry {
 /// A view stands among the methods under StackQL's name for it.
 fn view_entry(view: &View) -> MethodEntry {
     MethodEntry {
-        name: "__view__".to_owned(),
+        name: VIEW_METHOD.to_owned(),
         verb: Verb::Select,
         description: format!("A view: {}", view.sql),
         required: view.needs.iter().map(|name| sql_name(name)).collect(),

@@ -82,8 +82,7 @@ impl ResourceReader<'_> {
             first_wins: self.first_wins,
         };
         let only_views = resource.methods.is_empty() && !resource.views.is_empty();
-        resource.columns =
-            if only_views { views::columns(value, &resource.views) } else { table_columns(&resource) };
+        resource.columns = if only_views { views::columns(value, &resource.views) } else { table_columns(&resource) };
         for (name, derived) in &keys.columns {
             resource.columns.push(derived_column(name, derived, &here)?);
         }

@@ -124,9 +124,11 @@ mod tests {
         };
         let pair = |needs: &str, sql: &str| (needs.to_owned(), sql.to_owned());
         assert_eq!(
-            of(json!({"predicate": "sqlDialect == \"sqlite3\" && requiredParams == [ Id, \"Region\" ]", "ddl": "SELECT 1; ",
+            of(
+                json!({"predicate": "sqlDialect == \"sqlite3\" && requiredParams == [ Id, \"Region\" ]", "ddl": "SELECT 1; ",
                 "fallback": {"predicate": "sqlDialect == \"postgres\"", "ddl": "SELECT 2",
-                    "fallback": {"ddl": "SELECT 3"}}})),
+                    "fallback": {"ddl": "SELECT 3"}}})
+            ),
             [pair("Id Region", "SELECT 1"), pair("", "SELECT 3")]
         );
         assert_eq!(of(json!({"predicate": "sqlDialect==\"postgres\"", "ddl": "SELECT 2"})), [pair("", "SELECT 2")]);

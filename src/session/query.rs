@@ -152,7 +152,10 @@ impl Session {
         instead: Option<&Instead>,
     ) -> Result<(Spelling, bool)> {
         plan::respell_from(node);
-        let mut found = self.with_names(|names| names.resolve(node))?;
+        let mut found = self.with_names(|names| match instead {
+            None => names.resolve(node),
+            Some(_) => names.resolve_instead(node),
+        })?;
         if found.resources.iter().any(|resource| is_over_https(run, resource)) {
             run.context.client.get_ready();
         }
@@ -259,10 +262,15 @@ fn located(error: datafusion::error::DataFusionError, spelling: &Spelling) -> Er
     });
     match (ident, spelling.views.as_slice()) {
         (Some(place), _) => error.at(place),
-        (None, [view, ..]) if error.hint_text().is_none() => {
-            error.hint(format!("{} is a view; SHOW EXTENDED METHODS IN {0} tells its query", view.full_name()))
+        (None, [view, ..]) => {
+            let full = view.full_name();
+            let told = Error::new(error.kind(), format!("{} (in or around the view {full})", error.message()));
+            let hint = error
+                .hint_text()
+                .map_or_else(|| format!("SHOW EXTENDED METHODS IN {full} tells the view's query"), str::to_owned);
+            told.hint(hint)
         }
-        (None, _) => error,
+        (None, []) => error,
     }
 }
 

@@ -9,7 +9,9 @@ use sqlparser::ast::Ident;
 use super::query::statement_of;
 use super::{Answer, Rows, Run, Session};
 use crate::error::{Error, Kind, Result, nearest};
-use crate::registry::{Choice, CredentialSource, Kind as ValueKind, Method, Resource, Verb, required, taken, takes};
+use crate::registry::{
+    Choice, CredentialSource, Kind as ValueKind, Method, Resource, Verb, required, sql_name, taken, takes,
+};
 use crate::sql::{Describe, Described, Show, Statement, What, parse};
 
 /// How many problems of documents a statement tells at length.
@@ -132,10 +134,11 @@ impl Session {
 
     /// DESCRIBE of a view: the columns that its query has once it is planned. Nothing is sent.
     async fn view(&self, run: &Run, resource: &Resource, extended: bool) -> Result<Answer> {
-        let quoted = |name: &String| format!("\"{}\"", name.replace('"', "\"\""));
-        let table = [&resource.provider, &resource.service, &resource.name].map(quoted).join(".");
+        let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
+        let table = [&resource.provider, &resource.service, &resource.name].map(|name| quoted(name)).join(".");
         // What it needs is there for planning; it is not looked at.
-        let needs: Vec<String> = resource.views[0].needs.iter().map(|name| format!("{} = ''", quoted(name))).collect();
+        let needs = resource.views.first().map(|view| view.needs.as_slice()).unwrap_or_default();
+        let needs: Vec<String> = needs.iter().map(|name| format!("{} = ''", quoted(&sql_name(name)))).collect();
         let filter = if needs.is_empty() { String::new() } else { format!(" WHERE {}", needs.join(" AND ")) };
         let Statement::Query(query) = parse(&format!("SELECT * FROM {table}{filter}"))? else {
             return Err(Error::new(Kind::Internal, "DESCRIBE of a view is no query"));

@@ -63,7 +63,20 @@ impl Names<'_> {
     /// # Errors
     /// For a name that is nothing, with its place and what was probably meant.
     pub fn resolve<T: VisitMut>(&self, node: &mut T) -> Result<Resolved> {
-        let mut visitor = Tables { names: self, ctes: Vec::new(), found: Resolved::default() };
+        self.visited(node, false)
+    }
+
+    /// The same for a statement in which something else takes the place of the first relation, which is no view's query
+    /// then.
+    ///
+    /// # Errors
+    /// As [`resolve`](Names::resolve).
+    pub fn resolve_instead<T: VisitMut>(&self, node: &mut T) -> Result<Resolved> {
+        self.visited(node, true)
+    }
+
+    fn visited<T: VisitMut>(&self, node: &mut T, first_stays: bool) -> Result<Resolved> {
+        let mut visitor = Tables { names: self, ctes: Vec::new(), found: Resolved::default(), first_stays };
         match VisitMut::visit(node, &mut visitor) {
             ControlFlow::Break(error) => Err(error),
             ControlFlow::Continue(()) => Ok(visitor.found),
@@ -207,6 +220,8 @@ struct Tables<'a> {
     /// Names of the CTEs of the queries around, innermost last.
     ctes: Vec<Vec<String>>,
     found: Resolved,
+    /// The first relation of the next SELECT is no view.
+    first_stays: bool,
 }
 
 impl Tables<'_> {
@@ -260,15 +275,26 @@ fn check_file(ident: &Ident) -> Result<()> {
 impl Tables<'_> {
     /// Puts the queries of views in their places; what stands in them is visited after that.
     fn views(&mut self, select: &mut Select) -> Result<()> {
+        let first = select.from.first().filter(|_| std::mem::take(&mut self.first_stays));
+        let stays = first.and_then(|from| match &from.relation {
+            TableFactor::Table { name, .. } => Some(name.clone()),
+            _ => None,
+        });
         let find = |name: &ObjectName| {
+            if stays.as_ref() == Some(name) {
+                return None;
+            }
             let parts = idents(name);
-            let is_cte = matches!(parts.as_slice(), [only] if self.ctes.iter().flatten().any(|cte| *cte == folded(only)));
+            let is_cte =
+                matches!(parts.as_slice(), [only] if self.ctes.iter().flatten().any(|cte| *cte == folded(only)));
             self.names.look_up(&parts).ok().flatten().filter(|_| !is_cte)
         };
         let found = expand(select, &find)?;
         self.found.views.extend(found);
         if self.found.views.len() > MOST_VIEWS {
-            return Err(Error::statement("views name each other without an end, or are more than a statement can hold"));
+            return Err(Error::statement(
+                "views name each other without an end, or are more than a statement can hold",
+            ));
         }
         Ok(())
     }

@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+/// StackQL's name for a view where methods are listed.
+pub const VIEW_METHOD: &str = "__view__";
+
 /// A SELECT over other tables that stands for a table's rows (`config.views.select`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct View {

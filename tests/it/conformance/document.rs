@@ -293,7 +293,7 @@ fn unpatterned(url: &str) -> (String, Vec<(String, String)>) {
         match (depth, c) {
             (0, '}') => {
                 let (name, pattern) = inside.split_once(':').unwrap_or((&inside, ""));
-                made.push_str(&format!("{{{name}}}"));
+                made.extend(["{", name, "}"]);
                 patterns.extend((!pattern.is_empty()).then(|| (name.to_owned(), pattern.to_owned())));
                 inside.clear();
             }

@@ -338,6 +338,8 @@ fn body(
     let bare = kind.split(';').next().unwrap_or_default().trim();
     let declared = resolve(&service.root, &operation.node["requestBody"]).get("content").and_then(Value::as_object);
     let known = declared.is_some_and(|all| all.contains_key(bare));
+    let ranged = |range: &str| bare.starts_with(range.trim_end_matches('*').trim_end_matches("*/"));
+    let known = known || (wanted.contains('*') && ranged(&wanted));
     if !known && bare != wanted.split(';').next().unwrap_or_default().trim() {
         return Err(format!("the body is `{bare}` where `{wanted}` is declared"));
     }

@@ -7,7 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 use std::ops::ControlFlow;
 
-use sqlparser::ast::{BinaryOperator, Expr, Query, Select, SelectItem, SetExpr, TableFactor, Value, VisitMut, VisitorMut};
+use sqlparser::ast::{
+    BinaryOperator, Expr, Query, Select, SelectItem, SetExpr, TableFactor, Value, VisitMut, VisitorMut,
+};
 
 use super::said::{Condition, Said, column_of, conjunction, conjuncts, is_literal, key};
 use crate::error::{Error, Result};
@@ -189,4 +191,3 @@ impl VisitorMut for Placeholders<'_> {
         ControlFlow::Continue(())
     }
 }
-

@@ -8,7 +8,9 @@ mod said;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use sqlparser::ast::{Expr, Ident, ObjectName, Query, Select, SelectItem, TableAlias, TableFactor, VisitMut, VisitorMut};
+use sqlparser::ast::{
+    Expr, Ident, ObjectName, Query, Select, SelectItem, SetExpr, TableAlias, TableFactor, VisitMut, VisitorMut,
+};
 use sqlparser::dialect::GenericDialect;
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::Span;
@@ -26,15 +28,13 @@ use said::{Condition, conditions, key};
 ///
 /// # Errors
 /// When a view needs what is not said, or its SQL is not understood.
-pub fn expand(
-    select: &mut Select,
-    find: &dyn Fn(&ObjectName) -> Option<Arc<Resource>>,
-) -> Result<Vec<Arc<Resource>>> {
+pub fn expand(select: &mut Select, find: &dyn Fn(&ObjectName) -> Option<Arc<Resource>>) -> Result<Vec<Arc<Resource>>> {
     let is_view = |factor: &TableFactor| match factor {
         TableFactor::Table { name, args: None, .. } => find(name).filter(|resource| !resource.views.is_empty()),
         _ => None,
     };
-    let factors = select.from.iter().flat_map(|f| std::iter::once(&f.relation).chain(f.joins.iter().map(|j| &j.relation)));
+    let factors =
+        select.from.iter().flat_map(|f| std::iter::once(&f.relation).chain(f.joins.iter().map(|j| &j.relation)));
     let views: Vec<Option<Arc<Resource>>> = factors.map(is_view).collect();
     if views.iter().all(Option::is_none) {
         return Ok(Vec::new());
@@ -49,7 +49,8 @@ pub fn expand(
     for (factor, resource) in factors.zip(views) {
         let Some(resource) = resource else { continue };
         let name = called(factor).and_then(|name| idents(&name).pop()).map(|name| folded(&name)).unwrap_or_default();
-        let own: Vec<&Condition> = conditions.iter().filter(|c| c.relation.as_ref().is_none_or(|r| *r == name)).collect();
+        let own: Vec<&Condition> =
+            conditions.iter().filter(|c| c.relation.as_ref().is_none_or(|r| *r == name)).collect();
         let Some(view) = fitting(&resource, &own)? else { continue };
         let mut query = parsed(&resource, view)?;
         let mut given = Given::new(&query, &own);
@@ -89,6 +90,7 @@ fn parsed(resource: &Resource, view: &View) -> Result<Query> {
     let mut parser = Parser::new(&GenericDialect {}).try_with_sql(&view.sql).map_err(|e| refuse(&e.to_string()))?;
     let mut query = *parser.parse_query().map_err(|e| refuse(&e.to_string()))?;
     let _ = VisitMut::visit(&mut query, &mut Unplaced);
+    tell_apart(&mut query);
     respell_from(&mut query);
     Ok(query)
 }
@@ -121,6 +123,28 @@ impl VisitorMut for Unplaced {
             }
         }
         ControlFlow::Continue(())
+    }
+}
+
+/// Of items with one name the later ones are numbered, as SQLite does.
+fn tell_apart(query: &mut Query) {
+    let SetExpr::Select(select) = query.body.as_mut() else { return };
+    let mut taken: Vec<String> = Vec::new();
+    for item in &mut select.projection {
+        let (name, expr) = match &*item {
+            SelectItem::ExprWithAlias { expr, alias } => (alias.value.clone(), expr),
+            SelectItem::UnnamedExpr(expr @ Expr::Identifier(name)) => (sql_name(&name.value), expr),
+            SelectItem::UnnamedExpr(expr @ Expr::CompoundIdentifier(parts)) => {
+                (parts.last().map(|name| sql_name(&name.value)).unwrap_or_default(), expr)
+            }
+            _ => continue,
+        };
+        let count = taken.iter().filter(|known| **known == name).count();
+        if count > 0 {
+            let alias = Ident::with_quote('"', format!("{name}_{count}"));
+            *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
+        }
+        taken.push(name);
     }
 }
 

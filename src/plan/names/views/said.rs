@@ -35,7 +35,8 @@ pub fn key(name: &str) -> String {
 
 /// The conditions of a SELECT that hold for every row of it.
 pub fn conditions(select: &Select) -> Vec<Condition> {
-    let mut found: Vec<Condition> = select.selection.iter().flat_map(conjuncts).filter_map(condition).flatten().collect();
+    let mut found: Vec<Condition> =
+        select.selection.iter().flat_map(conjuncts).filter_map(condition).flatten().collect();
     for join in select.from.iter().flat_map(|from| &from.joins) {
         let (constraint, outer) = match &join.join_operator {
             JoinOperator::Join(c) | JoinOperator::Inner(c) => (c, false),
@@ -68,7 +69,8 @@ pub fn conjuncts(expr: &Expr) -> Vec<&Expr> {
 
 /// What a part says, of one column or, where two are equal, of both.
 fn condition(part: &Expr) -> Option<Vec<Condition>> {
-    let of = |column: &Expr, said: Said| column_of(column).map(|(relation, column)| Condition { relation, column, said });
+    let of =
+        |column: &Expr, said: Said| column_of(column).map(|(relation, column)| Condition { relation, column, said });
     Some(match part {
         Expr::BinaryOp { left, op: BinaryOperator::Eq, right } => {
             let said = |other: &Expr| match other {
@@ -108,7 +110,9 @@ pub fn drop_settled(select: &mut Select, settled: &[(String, String)]) {
         let found = condition(part).unwrap_or_default();
         found.len() == 1
             && found.iter().all(|c| {
-                settled.iter().any(|(name, column)| *column == c.column && c.relation.as_ref().is_none_or(|r| r == name))
+                settled
+                    .iter()
+                    .any(|(name, column)| *column == c.column && c.relation.as_ref().is_none_or(|r| r == name))
             })
     };
     if !settled.is_empty()
