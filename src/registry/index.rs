@@ -30,8 +30,16 @@ fn entry(resource: &Resource) -> ResourceEntry {
         name: resource.name.clone(),
         id: resource.id.clone(),
         title: resource.title.clone(),
-        description: resource.description.clone(),
+        description: description(resource),
         methods,
+    }
+}
+
+/// A table that is nothing but a view says so.
+fn description(resource: &Resource) -> String {
+    match (resource.description.as_str(), resource.methods.is_empty() && !resource.views.is_empty()) {
+        ("", true) => "A view over other tables.".to_owned(),
+        (text, _) => text.to_owned(),
     }
 }
 

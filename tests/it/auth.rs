@@ -378,8 +378,17 @@ async fn a_service_account_signs_for_its_token() {
     // From a file, which a variable names, too; and with what is no key.
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("key.json");
+    let by_name = "{type: service_account, credentialsenvvar: FILE}";
     let auth = "{type: service_account, credentialsfilepathenvvar: FILE}";
     let variables = [("FILE", path.to_str().unwrap())];
+    let gate = Gate::open(by_name, &variables).await;
+    assert!(
+        gate.refused().await.contains("FILE is no key of a service account: it is no JSON, and names no file of it")
+    );
+    write_file(&path, "{\"type\": \"authorized_user\", \"refresh_token\": \"canary\"}");
+    assert!(gate.refused().await.contains("it is of the type authorized_user"));
+    write_file(&path, &key.to_string().replace("SERVER", &gate.server.url));
+    gate.read().await.unwrap();
     write_file(&path, "{\"private_key\": \"canary\"}");
     let gate = Gate::open(auth, &variables).await;
     assert!(gate.refused().await.contains("`private_key` is no PKCS#8 key in PEM"));

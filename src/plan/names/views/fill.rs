@@ -191,3 +191,64 @@ impl VisitorMut for Placeholders<'_> {
         ControlFlow::Continue(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sqlparser::dialect::GenericDialect;
+    use sqlparser::parser::Parser;
+
+    use super::*;
+    use crate::plan::names::views::said::conditions;
+
+    fn query(text: &str) -> Query {
+        *Parser::new(&GenericDialect {}).try_with_sql(text).unwrap().parse_query().unwrap()
+    }
+
+    /// The conditions of the view below under a WHERE, and the columns of it that are settled by that.
+    fn filled(view: &str, statement: &str) -> (String, String) {
+        let (mut view, statement) = (query(view), query(&format!("SELECT * FROM v {statement}")));
+        let SetExpr::Select(select) = statement.body.as_ref() else { panic!("no SELECT") };
+        let conditions = conditions(select);
+        let mut given = Given::new(&view, &conditions.iter().collect::<Vec<_>>());
+        given.query(&mut view);
+        let text = view.to_string();
+        (text.split_once(" WHERE ").map_or("", |(_, rest)| rest).to_owned(), given.settled().join(" "))
+    }
+
+    #[test]
+    fn what_is_said_takes_the_place_of_a_views_own_values_and_of_its_placeholders() {
+        let view = "SELECT region, Id AS thing FROM t WHERE kind = 'K' AND region = 'north' AND Id = '<ThingId>' \
+                    AND account_id = '{{ account_id }}' AND size > 3";
+        for (statement, conditions, settled) in [
+            ("", "kind = 'K' AND region = 'north' AND size > 3", ""),
+            ("WHERE region = 'south'", "kind = 'K' AND region = 'south' AND size > 3", ""),
+            ("WHERE 'south' = v.region", "kind = 'K' AND region = 'south' AND size > 3", ""),
+            ("WHERE (region = 'a' OR region = 'b')", "kind = 'K' AND region IN ('a', 'b') AND size > 3", ""),
+            ("WHERE region IN ('a', 'b')", "kind = 'K' AND region IN ('a', 'b') AND size > 3", ""),
+            ("WHERE region = NULL", "kind = 'K' AND region = 'north' AND size > 3", ""),
+            ("WHERE region <> 'south' OR id = '1'", "kind = 'K' AND region = 'north' AND size > 3", ""),
+            ("WHERE NOT region = 'south'", "kind = 'K' AND region = 'north' AND size > 3", ""),
+            // What another relation has is awaited.
+            ("WHERE region = upper('south')", "kind = 'K' AND size > 3", ""),
+            ("JOIN u ON u.a = v.region", "kind = 'K' AND size > 3", ""),
+            ("WHERE region = (SELECT 1) AND region = 'south'", "kind = 'K' AND region = 'south' AND size > 3", ""),
+            // Under any spelling; what is no column of the rows has done its work.
+            ("WHERE id = '7'", "kind = 'K' AND region = 'north' AND Id = '7' AND size > 3", "id"),
+            ("WHERE accountId = 7", "kind = 'K' AND region = 'north' AND account_id = 7 AND size > 3", "accountid"),
+            // Neither a column of the rows nor a placeholder: it is the view's own affair.
+            ("WHERE kind = 'L'", "kind = 'K' AND region = 'north' AND size > 3", ""),
+        ] {
+            let expected = (conditions.to_owned(), settled.to_owned());
+            assert_eq!(filled(view, statement), expected, "{statement}");
+        }
+    }
+
+    #[test]
+    fn an_outer_join_says_nothing_of_the_side_that_is_kept() {
+        let view = "SELECT region FROM t WHERE region = 'north'";
+        assert_eq!(filled(view, "LEFT JOIN u ON v.region = 'south'").0, "region = 'north'");
+        assert_eq!(filled(view, "JOIN u ON v.region = 'south'").0, "region = 'south'");
+        let united = "SELECT a FROM (SELECT a FROM t WHERE a = 'replace-me') x UNION SELECT a FROM u WHERE a = ''";
+        assert!(filled(united, "WHERE a = 'b'").0.starts_with("a = 'b') x UNION"));
+    }
+}

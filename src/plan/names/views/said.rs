@@ -73,6 +73,10 @@ fn condition(part: &Expr) -> Option<Vec<Condition>> {
         |column: &Expr, said: Said| column_of(column).map(|(relation, column)| Condition { relation, column, said });
     Some(match part {
         Expr::BinaryOp { left, op: BinaryOperator::Eq, right } => {
+            // Nothing equals NULL: it is no value to ask for.
+            if [left, right].iter().any(|side| matches!(side.as_ref(), Expr::Value(v) if v.value == Value::Null)) {
+                return None;
+            }
             let said = |other: &Expr| match other {
                 literal if is_literal(literal) => Said::Values(vec![literal.clone()]),
                 _ => Said::Later,
@@ -83,8 +87,20 @@ fn condition(part: &Expr) -> Option<Vec<Condition>> {
             vec![of(expr, Said::Values(list.clone()))?]
         }
         Expr::InSubquery { expr, negated: false, .. } => vec![of(expr, Said::Later)?],
+        // `a = 'x' OR a = 'y'`
+        Expr::BinaryOp { left, op: BinaryOperator::Or, right } => either(&condition(left)?, &condition(right)?)?,
+        Expr::Nested(inner) => condition(inner)?,
         _ => return None,
     })
+}
+
+/// One column equals values of both.
+fn either(left: &[Condition], right: &[Condition]) -> Option<Vec<Condition>> {
+    let ([left], [right]) = (left, right) else { return None };
+    let (Said::Values(first), Said::Values(second)) = (&left.said, &right.said) else { return None };
+    let same = left.column == right.column && left.relation == right.relation;
+    let said = Said::Values(first.iter().chain(second).cloned().collect());
+    same.then(|| vec![Condition { said, ..left.clone() }])
 }
 
 /// The relation that is named with a column, and the column.
