@@ -118,7 +118,10 @@ fn missing<'a>(method: &'a Method, supply: &Supply<'_>) -> Vec<&'a str> {
 
 /// Whether the statement or its rows have a value for what `method` calls `name`.
 fn supplied(method: &Method, supply: &Supply<'_>, name: &str) -> bool {
-    supply.given.iter().chain(supply.told).any(|given| names(method, given) == Some(name))
+    // A field of the body that is meant as such says nothing of a parameter that has its name.
+    let is_parameter = method.parameters.iter().any(|p| p.required && p.name == name);
+    let reaches = |given: &&&str| !(is_parameter && given.starts_with("data__"));
+    supply.given.iter().chain(supply.told).filter(reaches).any(|given| names(method, given) == Some(name))
 }
 
 /// The SQL name that `given` stands for in `method`.

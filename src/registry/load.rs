@@ -11,7 +11,7 @@ use super::model::{
     Column, HttpVerb, JsonPath, Kind, Known, Method, Paging, PagingStyle, Parameter, Resource, Shape, Verbs,
 };
 use super::weir_keys::{self, DerivedKeys, ResourceKeys};
-use super::{meant, method, schema, verbs};
+use super::{meant, method, schema, verbs, views};
 use crate::error::{Error, Result, nearest};
 
 /// What a service's document holds.
@@ -78,16 +78,20 @@ impl ResourceReader<'_> {
             columns: Vec::new(),
             key: keys.key,
             hydrate: keys.hydrate,
+            views: views::read(value),
             first_wins: self.first_wins,
         };
-        resource.columns = table_columns(&resource);
+        let only_views = resource.methods.is_empty() && !resource.views.is_empty();
+        resource.columns = if only_views { views::columns(value, &resource.views) } else { table_columns(&resource) };
         for (name, derived) in &keys.columns {
             resource.columns.push(derived_column(name, derived, &here)?);
         }
         mark_only_by_key(&mut resource);
         // Secrets stand last among the rows' own, so that a terminal shows names and states first.
         resource.columns.sort_by_key(|c| (c.hidden, c.paths.is_empty(), c.shape.secret));
-        resource.columns.push(raw_column());
+        if !only_views {
+            resource.columns.push(raw_column());
+        }
         check(&resource, &here)?;
         Ok(resource)
     }

@@ -24,6 +24,7 @@ mod split;
 mod template;
 mod unknown;
 mod verbs;
+mod views;
 mod weir_keys;
 mod xml;
 

@@ -125,7 +125,11 @@ impl Session {
                     let parts = plan::idents(name);
                     let own = |name: &Ident| self.engine.own_tables().contains(&plan::folded(name));
                     if !matches!(parts.as_slice(), [name] if own(name)) {
-                        let _ = self.with_names(|names| names.resource(&parts))?;
+                        let resource = self.with_names(|names| names.resource(&parts))?;
+                        if !resource.views.is_empty() {
+                            return Err(Error::statement(format!("{} is a view", resource.full_name()))
+                                .hint(format!("COPY (SELECT * FROM {name}) TO ...")));
+                        }
                     }
                     (Spelling::default(), true)
                 }
@@ -148,12 +152,18 @@ impl Session {
         instead: Option<&Instead>,
     ) -> Result<(Spelling, bool)> {
         plan::respell_from(node);
-        let mut found = self.with_names(|names| names.resolve(node))?;
+        let mut found = self.with_names(|names| match instead {
+            None => names.resolve(node),
+            Some(_) => names.resolve_instead(node),
+        })?;
         if found.resources.iter().any(|resource| is_over_https(run, resource)) {
             run.context.client.get_ready();
         }
         found.resources.extend(instead.map(|i| i.names.clone()));
-        let spelling = rewrite(node, &found.resources);
+        // A table that is nothing but a view has names of its own for its columns.
+        found.resources.extend(found.views.iter().filter(|view| view.methods.is_empty()).cloned());
+        let mut spelling = rewrite(node, &found.resources);
+        spelling.views = found.views;
         Ok((spelling, found.files))
     }
 
@@ -250,9 +260,17 @@ fn located(error: datafusion::error::DataFusionError, spelling: &Spelling) -> Er
         let matches = |i: &&Ident| i.value == name || plan::folded(i) == name;
         spelling.identifiers.iter().find(matches).and_then(plan::place)
     });
-    match ident {
-        Some(place) => error.at(place),
-        None => error,
+    match (ident, spelling.views.as_slice()) {
+        (Some(place), _) => error.at(place),
+        (None, [view, ..]) => {
+            let full = view.full_name();
+            let told = Error::new(error.kind(), format!("{} (in or around the view {full})", error.message()));
+            let hint = error
+                .hint_text()
+                .map_or_else(|| format!("SHOW EXTENDED METHODS IN {full} tells the view's query"), str::to_owned);
+            told.hint(hint)
+        }
+        (None, []) => error,
     }
 }
 

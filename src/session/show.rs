@@ -6,11 +6,14 @@ use arrow::array::{ArrayRef, RecordBatch, StringViewArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use sqlparser::ast::Ident;
 
+use super::query::statement_of;
 use super::{Answer, Rows, Run, Session};
 use crate::error::{Error, Kind, Result, nearest};
 use crate::http::Credentials;
-use crate::registry::{Choice, CredentialSource, Kind as ValueKind, Method, Resource, Verb, required, taken, takes};
-use crate::sql::{Describe, Described, Show, What};
+use crate::registry::{
+    Choice, CredentialSource, Kind as ValueKind, Method, Resource, Verb, required, sql_name, taken, takes,
+};
+use crate::sql::{Describe, Described, Show, Statement, What, parse};
 
 /// How many problems of documents a statement tells at length.
 const PROBLEMS: usize = 5;
@@ -83,6 +86,9 @@ impl Session {
                     return Ok(text);
                 }
                 let resource = self.with_names(|names| names.resource(name))?;
+                if !resource.views.is_empty() {
+                    return self.view(run, &resource, describe.extended).await;
+                }
                 let more = if describe.extended { ", description" } else { "" };
                 let hidden = if describe.extended { "" } else { " AND NOT hidden" };
                 let terms = of_resource(&resource).join(" AND ");
@@ -125,6 +131,29 @@ impl Session {
             columns.push(("description", vec![None; fields.len()]));
         }
         Ok(Some(Answer::rows(run, ready(columns)?)))
+    }
+
+    /// DESCRIBE of a view: the columns that its query has once it is planned. Nothing is sent.
+    async fn view(&self, run: &Run, resource: &Resource, extended: bool) -> Result<Answer> {
+        let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
+        let table = [&resource.provider, &resource.service, &resource.name].map(|name| quoted(name)).join(".");
+        // What it needs is there for planning; it is not looked at.
+        let needs = resource.views.first().map(|view| view.needs.as_slice()).unwrap_or_default();
+        let needs: Vec<String> = needs.iter().map(|name| format!("{} = ''", quoted(&sql_name(name)))).collect();
+        let filter = if needs.is_empty() { String::new() } else { format!(" WHERE {}", needs.join(" AND ")) };
+        let Statement::Query(query) = parse(&format!("SELECT * FROM {table}{filter}"))? else {
+            return Err(Error::new(Kind::Internal, "DESCRIBE of a view is no query"));
+        };
+        let planned = self.plan(run, statement_of(*query)).await?;
+        let fields = planned.logical.schema().fields();
+        let names = fields.iter().map(|field| Some(field.name().clone())).collect();
+        let types = fields.iter().map(|field| Some(word(field.data_type()).to_owned())).collect();
+        let mut columns = vec![("name", names), ("type", types)];
+        if extended {
+            let told = |name: &String| resource.column(name).map(|c| c.description.clone()).filter(|d| !d.is_empty());
+            columns.push(("description", fields.iter().map(|field| told(field.name())).collect()));
+        }
+        Ok(Answer::rows(run, ready(columns)?))
     }
 
     fn provider_of(&self, named: Option<&Ident>) -> Result<String> {
@@ -203,6 +232,19 @@ pub(super) fn method_of(resource: &Resource, name: &Ident) -> Result<Arc<Method>
             None => error,
         }
     })
+}
+
+/// A type in the words of documents.
+fn word(kind: &DataType) -> &'static str {
+    let kind = match kind {
+        DataType::Boolean => ValueKind::Boolean,
+        DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 => ValueKind::Timestamp,
+        kind if kind.is_integer() => ValueKind::Integer,
+        kind if kind.is_numeric() => ValueKind::Number,
+        DataType::Utf8 | DataType::Utf8View | DataType::LargeUtf8 => ValueKind::String,
+        _ => ValueKind::Any,
+    };
+    kind.word()
 }
 
 fn is(column: &str, value: &str) -> String {

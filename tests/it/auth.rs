@@ -14,7 +14,7 @@ use crate::harness::{Program, impatient, run_in, told, write_file};
 use crate::scripted::{Asked, Reply, Scripted};
 
 /// Made for these tests, and no secret.
-const TEST_KEY: &str = include_str!("auth/TEST-KEY-not-a-secret.pem");
+pub const TEST_KEY: &str = include_str!("auth/TEST-KEY-not-a-secret.pem");
 
 const SERVICE: &str = "
 openapi: 3.0.3
@@ -395,7 +395,7 @@ async fn azure_s_default_is_a_client_of_its_own_variables() {
 }
 
 /// What a JWT part says.
-fn decoded(part: &str) -> Vec<u8> {
+pub fn decoded(part: &str) -> Vec<u8> {
     let digit = |c: u8| match c {
         b'A'..=b'Z' => c - b'A',
         b'a'..=b'z' => c - b'a' + 26,
@@ -443,8 +443,17 @@ async fn a_service_account_signs_for_its_token() {
     // From a file, which a variable names, too; and with what is no key.
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("key.json");
+    let by_name = "{type: service_account, credentialsenvvar: FILE}";
     let auth = "{type: service_account, credentialsfilepathenvvar: FILE}";
     let variables = [("FILE", path.to_str().unwrap())];
+    let gate = Gate::open(by_name, &variables).await;
+    assert!(
+        gate.refused().await.contains("FILE is no key of a service account: it is no JSON, and names no file of it")
+    );
+    write_file(&path, "{\"type\": \"authorized_user\", \"refresh_token\": \"canary\"}");
+    assert!(gate.refused().await.contains("it is of the type authorized_user"));
+    write_file(&path, &key.to_string().replace("SERVER", &gate.server.url));
+    gate.read().await.unwrap();
     write_file(&path, "{\"private_key\": \"canary\"}");
     let gate = Gate::open(auth, &variables).await;
     assert!(gate.refused().await.contains("`private_key` is no PKCS#8 key in PEM"));

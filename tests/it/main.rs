@@ -70,3 +70,4 @@ mod streaming; // first rows first, bounded memory, cancellation
 mod terminal; // the program in a pseudo-terminal, and its screen
 #[cfg(unix)]
 mod trouble; // writes that meet trouble and are not killed
+mod views; // views that documents give

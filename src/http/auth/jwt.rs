@@ -31,8 +31,11 @@ impl AccountKey {
             Error::new(Kind::Credentials, format!("{place} is no key of a service account: {what}"))
                 .hint("It is the JSON file that is made with the account's key, whole.")
         };
-        let root: Value = serde_json::from_str(text).map_err(|_| wrong("it is no JSON"))?;
+        let root: Value = serde_json::from_str(text).map_err(|_| wrong("it is no JSON, and names no file of it"))?;
         let part = |name: &str| root.get(name).and_then(Value::as_str);
+        if let Some(kind @ ("authorized_user" | "external_account" | "impersonated_service_account")) = part("type") {
+            return Err(wrong(&format!("it is of the type {kind}, which is not supported")));
+        }
         let pem = part("private_key").ok_or_else(|| wrong("it has no `private_key`"))?;
         let der = PrivatePkcs8KeyDer::from_pem_slice(pem.as_bytes())
             .map_err(|_| wrong("its `private_key` is no PKCS#8 key in PEM"))?;

@@ -20,7 +20,9 @@ use super::call::{Call, Prepared};
 use super::style::encode;
 use super::target::{parsed, target};
 use crate::error::{Error, Kind, Result};
-use crate::registry::{Access, AuthWay, CredentialPlace, CredentialSource, CredentialValue, Location, Placed};
+use crate::registry::{
+    Access, AuthWay, CredentialPlace, CredentialSource, CredentialValue, Location, Parameter, Placed,
+};
 use crate::secret::{Redactor, Secret};
 use aws::{AwsKeys, Scope, Signable};
 pub use keyring::{Keyring, Reader};
@@ -115,12 +117,32 @@ impl Credentials {
         let Signer::Aws(keys, None) = &self.0 else { return Ok(None) };
         // The first page's, also where the API gave the link of this one: that leads the way the requests go.
         let meant = parsed(&target(call, None, false)?.text())?;
-        let named = |p: &&crate::registry::Parameter| {
-            p.name == "region" && matches!(p.location, Location::Server | Location::Path)
-        };
+        let named = |p: &&Parameter| p.name == "region" && matches!(p.location, Location::Server | Location::Path);
         let region = call.method.parameters.iter().find(named).and_then(|p| call.argument(&p.wire)?.as_str());
         let scope = Scope::of(meant.host_str().unwrap_or_default(), region)?;
         Ok(Some(Credentials(Signer::Aws(Arc::clone(keys), Some(scope)))))
+    }
+
+    /// Refuses a statement's value where a credential stands: one of the two would be lost without a word.
+    pub(super) fn check_places(&self, call: &Call) -> Result<()> {
+        let taken = |p: &&Parameter| match (&self.0, p.location) {
+            (Signer::Placed(placed), Location::Header) => placed
+                .iter()
+                .any(|(place, _)| matches!(place, CredentialPlace::Header(name) if name.eq_ignore_ascii_case(&p.wire))),
+            (Signer::Placed(placed), Location::Query) => {
+                placed.iter().any(|(place, _)| matches!(place, CredentialPlace::Query(name) if *name == p.wire))
+            }
+            _ => false,
+        };
+        let given = |p: &&Parameter| call.argument(&p.wire).is_some_and(|value| !value.is_null());
+        match call.method.parameters.iter().filter(taken).find(given) {
+            None => Ok(()),
+            Some(parameter) => Err(Error::statement(format!(
+                "`{}` is where the credential stands, and a statement cannot replace it",
+                parameter.name
+            ))
+            .hint(format!("Leave `{}` out: the request is signed in without it.", parameter.name))),
+        }
     }
 
     /// The source of tokens, where there is one.
@@ -301,9 +323,11 @@ fn is_loopback(url: &Url) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::http::call::prepare;
-    use crate::http::scripted::{keyring, method};
+    use crate::http::scripted::{keyring, method, parameter};
     use crate::registry::{AuthScheme, HttpVerb};
 
     fn access() -> Access {
@@ -326,6 +350,19 @@ mod tests {
         let prepared = prepare(&call, None).unwrap();
         let signed = credentials.sign(&prepared, None).unwrap();
         signed.headers.into_iter().map(|(name, value)| (name, value.expose().to_owned())).collect()
+    }
+
+    #[test]
+    fn a_statement_does_not_replace_a_credential_and_other_ways_leave_its_place_free() {
+        let mut method = method(HttpVerb::Get, "/x");
+        method.parameters = vec![parameter("x-key", Location::Header)];
+        let given = Call::new(Arc::new(method), vec![("x-key".into(), json!("mine"))]);
+        let free = Call { arguments: Vec::new(), ..given.clone() };
+        let (by_key, by_token) =
+            (find(&[("KEY", "k"), ("EMAIL", "e")]).unwrap(), find(&[("TOKEN", "tok-123456")]).unwrap());
+        let error = by_key.check_places(&given).unwrap_err();
+        assert!(error.message().contains("is where the credential stands"), "{error}");
+        assert!(by_key.check_places(&free).is_ok() && by_token.check_places(&given).is_ok());
     }
 
     fn pair(name: &str, value: &str) -> (String, String) {

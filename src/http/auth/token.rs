@@ -22,7 +22,7 @@ use crate::http::call::Prepared;
 use crate::http::client::{Client, Course};
 use crate::http::exchange::Exchange;
 use crate::http::transport::Incoming;
-use crate::registry::{Access, ClientCredentials, ClientStyle, HttpVerb, ServiceAccount};
+use crate::registry::{Access, ClientCredentials, ClientStyle, CredentialSource, HttpVerb, ServiceAccount};
 use crate::secret::{Redactor, Secret};
 
 /// A token is no longer used this long before it expires, or a tenth of its life before, if that is less.
@@ -97,7 +97,7 @@ impl TokenSource {
     }
 
     pub fn account(account: &ServiceAccount, keyring: &Keyring, redactor: &Redactor) -> Result<TokenSource> {
-        let text = keyring.text(&account.key)?;
+        let text = key_text(&account.key, keyring)?;
         let label = account.key.label();
         let key = AccountKey::read(&text, &label)?;
         redactor.learn(&text);
@@ -215,6 +215,17 @@ impl TokenSource {
         let expires = life.and_then(|life| Instant::now().checked_add(life.saturating_sub(EARLY.min(life / 10))));
         Ok(Token { text: Secret::new(text), expires })
     }
+}
+
+/// The key of an account. A variable may hold it, or name its file, as for Google's own tools.
+fn key_text(source: &CredentialSource, keyring: &Keyring) -> Result<String> {
+    let text = keyring.text(source)?;
+    let named = text.trim();
+    if !matches!(source, CredentialSource::Variable(_)) || named.starts_with('{') || named.contains('\n') {
+        return Ok(text);
+    }
+    // What is no file may be a secret in the wrong place: the reader's error would show it.
+    Ok(keyring.text(&CredentialSource::File(named.to_owned())).unwrap_or(text))
 }
 
 /// A token's URL. Secrets go there: it is checked before anything is asked.

@@ -4,3 +4,4 @@ pub(in crate::plan) mod lineage;
 mod meaning;
 pub(in crate::plan) mod spelling;
 pub(in crate::plan) mod tables;
+mod views;

@@ -25,6 +25,8 @@ pub struct Spelling {
     pub secrets: Vec<String>,
     /// It reads columns whose values must not stand in messages.
     pub touches_secrets: bool,
+    /// The views of documents that it reads, for errors that come from their queries.
+    pub views: Vec<Arc<Resource>>,
 }
 
 /// Longer expressions keep the engine's name.

@@ -4,8 +4,9 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use sqlparser::ast::{Ident, ObjectName, ObjectNamePart, Query, TableFactor, VisitMut, VisitorMut};
+use sqlparser::ast::{Ident, ObjectName, ObjectNamePart, Query, Select, TableFactor, VisitMut, VisitorMut};
 
+use super::views::expand;
 use crate::error::{Error, Place, Result, nearest};
 use crate::registry::{Registry, Resource};
 
@@ -15,6 +16,9 @@ pub const OWN_CATALOG: &str = "memory";
 pub const OWN_SCHEMA: &str = "main";
 /// The catalog of weir's own tables.
 pub const SYSTEM_CATALOG: &str = "system";
+
+/// More views than this in one statement are a circle.
+const MOST_VIEWS: usize = 100;
 
 /// What names are looked up in.
 pub struct Names<'a> {
@@ -35,6 +39,8 @@ pub struct Resolved {
     pub resources: Vec<Arc<Resource>>,
     /// Some table is a file.
     pub files: bool,
+    /// Views of documents whose queries took their places.
+    pub views: Vec<Arc<Resource>>,
 }
 
 /// Where an identifier stands in its statement.
@@ -57,7 +63,20 @@ impl Names<'_> {
     /// # Errors
     /// For a name that is nothing, with its place and what was probably meant.
     pub fn resolve<T: VisitMut>(&self, node: &mut T) -> Result<Resolved> {
-        let mut visitor = Tables { names: self, ctes: Vec::new(), found: Resolved::default() };
+        self.visited(node, false)
+    }
+
+    /// The same for a statement in which something else takes the place of the first relation, which is no view's query
+    /// then.
+    ///
+    /// # Errors
+    /// As [`resolve`](Names::resolve).
+    pub fn resolve_instead<T: VisitMut>(&self, node: &mut T) -> Result<Resolved> {
+        self.visited(node, true)
+    }
+
+    fn visited<T: VisitMut>(&self, node: &mut T, first_stays: bool) -> Result<Resolved> {
+        let mut visitor = Tables { names: self, ctes: Vec::new(), found: Resolved::default(), first_stays };
         match VisitMut::visit(node, &mut visitor) {
             ControlFlow::Break(error) => Err(error),
             ControlFlow::Continue(()) => Ok(visitor.found),
@@ -201,6 +220,8 @@ struct Tables<'a> {
     /// Names of the CTEs of the queries around, innermost last.
     ctes: Vec<Vec<String>>,
     found: Resolved,
+    /// The first relation of the next SELECT is no view.
+    first_stays: bool,
 }
 
 impl Tables<'_> {
@@ -251,8 +272,43 @@ fn check_file(ident: &Ident) -> Result<()> {
     ))
 }
 
+impl Tables<'_> {
+    /// Puts the queries of views in their places; what stands in them is visited after that.
+    fn views(&mut self, select: &mut Select) -> Result<()> {
+        let first = select.from.first().filter(|_| std::mem::take(&mut self.first_stays));
+        let stays = first.and_then(|from| match &from.relation {
+            TableFactor::Table { name, .. } => Some(name.clone()),
+            _ => None,
+        });
+        let find = |name: &ObjectName| {
+            if stays.as_ref() == Some(name) {
+                return None;
+            }
+            let parts = idents(name);
+            let is_cte =
+                matches!(parts.as_slice(), [only] if self.ctes.iter().flatten().any(|cte| *cte == folded(only)));
+            self.names.look_up(&parts).ok().flatten().filter(|_| !is_cte)
+        };
+        let found = expand(select, &find)?;
+        self.found.views.extend(found);
+        if self.found.views.len() > MOST_VIEWS {
+            return Err(Error::statement(
+                "views name each other without an end, or are more than a statement can hold",
+            ));
+        }
+        Ok(())
+    }
+}
+
 impl VisitorMut for Tables<'_> {
     type Break = Error;
+
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Error> {
+        match self.views(select) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => ControlFlow::Break(error),
+        }
+    }
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Error> {
         let tables = query.with.iter().flat_map(|with| &with.cte_tables);

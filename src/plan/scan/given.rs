@@ -42,6 +42,7 @@ pub fn targets(resource: &Resource, method: &Method) -> Resource {
         methods: vec![Arc::new(read)],
         key: Vec::new(),
         hydrate: None,
+        views: Vec::new(),
         ..resource.clone()
     }
 }

@@ -24,12 +24,18 @@ pub(super) fn read_body(place: &mut Place<'_>) -> Result<Option<Body>> {
     let wanted = request.get("mediaType").and_then(Value::as_str).filter(|w| !w.is_empty());
     let entry = content.and_then(|content| {
         let wanted = wanted.and_then(|w| content.get_key_value(w));
-        wanted.or_else(|| content.get_key_value("application/json")).or_else(|| content.iter().next())
+        // Of the ways to patch, a merge is what fields say.
+        let usual = ["application/json", "application/merge-patch+json"];
+        wanted
+            .or_else(|| usual.iter().find_map(|media| content.get_key_value(*media)))
+            .or_else(|| content.iter().next())
     });
     if entry.is_none() && !makes {
         return Ok(None);
     }
-    let media_type = wanted.or(entry.map(|(name, _)| name.as_str())).unwrap_or("application/json").to_owned();
+    let media_type = wanted.or(entry.map(|(name, _)| name.as_str()));
+    // A range, such as */*, is nothing that can be sent.
+    let media_type = media_type.filter(|media| !media.contains('*')).unwrap_or("application/json").to_owned();
     let empty = Value::Null;
     let told = entry.and_then(|(_, media)| media.get("schema")).unwrap_or(&empty);
     let outer = request.get("schema_override").unwrap_or(told);

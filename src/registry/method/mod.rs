@@ -3,6 +3,7 @@
 //! Knows the documents' form; no HTTP.
 
 mod body;
+mod braces;
 mod configured;
 mod graphql;
 mod inferred;
@@ -56,7 +57,8 @@ pub fn read(
     let mut place =
         Place { document, config, method, operation, item, here: here.clone(), notes: Vec::new(), unsupported: None };
     let (mut server, mut parameters) = server(&mut place);
-    let mut path = path_parts(&if place.drops_double_underscore() { without_selectors(&path) } else { path });
+    let path = if place.drops_double_underscore() { without_selectors(&path) } else { path };
+    let mut path = path_parts(&braces::bare(&path));
     parameters.extend(read_parameters(&mut place, &path)?);
     let body = read_body(&mut place)?;
     let query_as_form = place.posts_its_query();

@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 
+use super::braces;
 use super::place::Place;
 use crate::error::{Error, Result};
 use crate::registry::model::{Comparison, Location, Manner, Parameter, PathPart, Predicate, Shape, Style};
@@ -18,7 +19,8 @@ pub(super) fn server(place: &mut Place<'_>) -> (String, Vec<Parameter>) {
         place.note("no `servers` says where to send it");
         return (String::new(), Vec::new());
     };
-    let url = server.get("url").and_then(Value::as_str).unwrap_or_default().trim_end_matches('/').to_owned();
+    let url = braces::bare(server.get("url").and_then(Value::as_str).unwrap_or_default());
+    let url = url.trim_end_matches('/').to_owned();
     if !url.contains("://") {
         place.note(&format!("the server `{url}` is no whole URL, such as https://api.example.com"));
     }
@@ -180,7 +182,8 @@ fn parameter(place: &mut Place<'_>, value: &Value) -> Result<Option<Parameter>> 
         name: keys.name.or_else(|| text("x-stackQL-alias").map(str::to_owned)).unwrap_or(plain),
         wire: wire.to_owned(),
         location: if unsent { Location::Nowhere } else { location },
-        required: location == Location::Path || (flag("required") && !flag("allowEmptyValue")),
+        required: location == Location::Path
+            || (flag("required") && !flag("allowEmptyValue") && !place.signs_in(location, wire)),
         shape,
         description: schema::description(value),
         variable: keys.default.map(|d| d.env),

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::registry::config::Config;
 use crate::registry::document::Document;
+use crate::registry::model::Location;
 
 /// One method and what stands around it.
 pub(super) struct Place<'a> {
@@ -36,6 +37,27 @@ impl Place<'_> {
     /// Parameters whose name begins with two underscores tell which method is meant, and are not sent.
     pub fn drops_double_underscore(&self) -> bool {
         self.config.algorithm("requestTranslate") == Some("drop_double_underscore_params")
+    }
+
+    /// Whether signing in sets the header or query parameter `wire`.
+    pub fn signs_in(&self, location: Location, wire: &str) -> bool {
+        if location == Location::Header && wire.eq_ignore_ascii_case("authorization") {
+            return true;
+        }
+        let mut next = self.config.get("auth");
+        while let Some(auth) = next {
+            let text = |key: &str| auth.get(key).and_then(Value::as_str);
+            let is_named = |name: &str| match location {
+                Location::Header => text("location") != Some("query") && name.eq_ignore_ascii_case(wire),
+                Location::Query => text("location") == Some("query") && name == wire,
+                _ => false,
+            };
+            if text("name").is_some_and(is_named) {
+                return true;
+            }
+            next = auth.get("successor");
+        }
+        false
     }
 
     /// The query of a GET goes into the body of a POST, as a form.

@@ -10,6 +10,7 @@ mod provider;
 mod reshape;
 mod resource;
 mod value;
+mod view;
 
 pub use auth::*;
 pub use entry::*;
@@ -20,3 +21,4 @@ pub use provider::*;
 pub use reshape::*;
 pub use resource::*;
 pub use value::*;
+pub use view::*;

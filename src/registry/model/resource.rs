@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::operation::Method;
 use super::value::Column;
+use super::view::View;
 
 /// A resource: a table.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -34,6 +35,8 @@ pub struct Resource {
     pub key: Vec<String>,
     /// The method that fetches by key what the list leaves out, where there is one.
     pub hydrate: Option<String>,
+    /// What SELECT means where the document gives a query for it; before methods, in the order in which they are tried.
+    pub views: Vec<View>,
     /// Of methods that fit a write equally well the first is meant, as in StackQL's documents.
     pub first_wins: bool,
 }

@@ -210,6 +210,9 @@ impl Session {
         }
         guard::check_keyed(target, method)?;
         conditions.check_comparable(used.iter())?;
+        if !target.resource.views.is_empty() {
+            return self.plan(run, statement_of(query)).await;
+        }
         let shown = Arc::new(used);
         let rows = ResourceTable::new(target.resource.clone(), &shown);
         self.plan_over(run, query, (&nameable, table(rows))).await

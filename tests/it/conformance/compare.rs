@@ -53,6 +53,7 @@ pub fn signed_in(provider: &Value, seen: &Seen) -> Option<String> {
         let value = |key: &str| word(key).map(|name| format!("credential-{}", name.to_lowercase()));
         let kind = word("type")?;
         let expected = match kind {
+            "service_account" => format!("Bearer {}", super::account::TOKEN),
             "bearer" => format!("Bearer {}", value("credentialsenvvar")?),
             "basic" => {
                 let (user, password) = value("username_var").zip(value("password_var"))?;

@@ -29,6 +29,8 @@ pub struct Service {
     pub methods: Vec<Entry>,
     /// The parameter that signs in, where the query does.
     pub key_in_query: Option<String>,
+    /// The headers that sign in, in lower case.
+    pub key_headers: Vec<String>,
 }
 
 /// One operation of `paths`.
@@ -200,7 +202,14 @@ impl Service {
         }
         let auth = |key: &str| provider.pointer(&format!("/config/auth/{key}")).and_then(Value::as_str);
         let key_in_query = auth("name").filter(|_| auth("location") == Some("query")).map(str::to_owned);
-        let mut service = Service { name: name.to_owned(), root, operations, methods: Vec::new(), key_in_query };
+        let named = |auth: &&Value| auth.get("location").and_then(Value::as_str) != Some("query");
+        let first = provider.pointer("/config/auth");
+        let key_headers = std::iter::successors(first, |auth| auth.get("successor"))
+            .filter(named)
+            .filter_map(|auth| Some(auth.get("name")?.as_str()?.to_lowercase()))
+            .collect();
+        let name = name.to_owned();
+        let mut service = Service { name, root, operations, methods: Vec::new(), key_in_query, key_headers };
         service.methods = methods(&service, provider);
         service
     }
@@ -211,17 +220,29 @@ fn operation(root: &Value, (key, item): (&str, &Value), verb: &str, node: &Value
     let literal_query = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
     let server = [node, item, root].into_iter().find_map(|at| at.pointer("/servers/0"));
     let url = server.and_then(|s| s.get("url")).and_then(Value::as_str).unwrap_or_default();
+    let (url, patterns) = unpatterned(url);
+    let url = url.as_str();
     let mut parameters: Vec<Parameter> = Vec::new();
     for (name, variable) in server.and_then(|s| s.get("variables")).and_then(Value::as_object).into_iter().flatten() {
+        // A protocol went with the host that was moved.
+        if !url.contains(&format!("{{{name}}}")) {
+            continue;
+        }
+        let mut schema = serde_json::json!({"type": "string"});
+        for key in ["enum", "default"] {
+            if let Some(value) = variable.get(key) {
+                schema[key] = value.clone();
+            }
+        }
+        if let Some((_, pattern)) = patterns.iter().find(|(known, _)| known == name) {
+            schema["pattern"] = pattern.as_str().into();
+        }
         parameters.push(Parameter {
             name: name.clone(),
             place: "server".to_owned(),
             required: true,
             allow_empty: false,
-            schema: variable.get("enum").map_or_else(
-                || serde_json::json!({"type": "string"}),
-                |words| serde_json::json!({"type": "string", "enum": words}),
-            ),
+            schema,
             style: "simple".to_owned(),
             explode: false,
             json: false,
@@ -261,6 +282,28 @@ fn operation(root: &Value, (key, item): (&str, &Value), verb: &str, node: &Value
         node: node.clone(),
         graphql: node.get("x-stackQL-graphQL").cloned(),
     }
+}
+
+/// `{name:pattern}` as `{name}`, and the patterns; they may have braces of their own.
+fn unpatterned(url: &str) -> (String, Vec<(String, String)>) {
+    let (mut made, mut patterns) = (String::new(), Vec::new());
+    let (mut depth, mut inside) = (0, String::new());
+    for c in url.chars() {
+        depth -= i32::from(c == '}');
+        match (depth, c) {
+            (0, '}') => {
+                let (name, pattern) = inside.split_once(':').unwrap_or((&inside, ""));
+                made.extend(["{", name, "}"]);
+                patterns.extend((!pattern.is_empty()).then(|| (name.to_owned(), pattern.to_owned())));
+                inside.clear();
+            }
+            (0, '{') => {}
+            (0, c) => made.push(c),
+            (_, c) => inside.push(c),
+        }
+        depth += i32::from(c == '{');
+    }
+    (made, patterns)
 }
 
 fn parameter(root: &Value, value: &Value) -> Option<Parameter> {

@@ -4,6 +4,7 @@
 //! What is not right is known by its class and number (`known/`), so that a new class fails, and one that is gone as
 //! well. `WEIR_BLESS=1` writes those files anew: read the difference before it is committed.
 
+mod account;
 mod answer;
 mod compare;
 mod document;

@@ -60,7 +60,14 @@ pub fn meant(service: &Service, request: &Request) -> Vec<(usize, Vec<(String, S
             continue;
         }
         let template = loosely_decoded(&format!("{}{}", operation.server, operation.path));
-        if let Some(captures) = captures(&template, &path) {
+        // Between two variables of a host, the words that one may have say where it begins.
+        let words = |name: &str, text: &str| {
+            let variable = operation.parameters.iter().find(|p| p.place == "server" && p.name == name);
+            let words = variable.and_then(|p| p.schema.get("enum")).and_then(Value::as_array);
+            words.is_none_or(|words| words.iter().any(|word| word == text))
+        };
+        if let Some(captures) = captures(&template, &path, &words).or_else(|| captures(&template, &path, &|_, _| true))
+        {
             found.push((at, captures));
         }
     }
@@ -84,7 +91,7 @@ fn unmarked(text: &str) -> String {
     MARKS.iter().fold(text.to_owned(), |text, (_, mark, c)| text.replace(*mark, &c.to_string()))
 }
 
-fn captures(template: &str, path: &str) -> Option<Vec<(String, String)>> {
+fn captures(template: &str, path: &str, fits: &dyn Fn(&str, &str) -> bool) -> Option<Vec<(String, String)>> {
     let Some((literal, rest)) = template.split_once('{') else {
         return (template == path).then(Vec::new);
     };
@@ -92,10 +99,10 @@ fn captures(template: &str, path: &str) -> Option<Vec<(String, String)>> {
     let path = path.strip_prefix(literal)?;
     let most = path.find('/').unwrap_or(path.len());
     for end in (1..=most).rev() {
-        if !path.is_char_boundary(end) {
+        if !path.is_char_boundary(end) || !fits(name, &path[..end]) {
             continue;
         }
-        if let Some(mut others) = captures(behind, &path[end..]) {
+        if let Some(mut others) = captures(behind, &path[end..], fits) {
             others.insert(0, (name.to_owned(), unmarked(&path[..end])));
             return Some(others);
         }
@@ -331,6 +338,8 @@ fn body(
     let bare = kind.split(';').next().unwrap_or_default().trim();
     let declared = resolve(&service.root, &operation.node["requestBody"]).get("content").and_then(Value::as_object);
     let known = declared.is_some_and(|all| all.contains_key(bare));
+    let ranged = |range: &str| bare.starts_with(range.trim_end_matches('*').trim_end_matches("*/"));
+    let known = known || (wanted.contains('*') && ranged(&wanted));
     if !known && bare != wanted.split(';').next().unwrap_or_default().trim() {
         return Err(format!("the body is `{bare}` where `{wanted}` is declared"));
     }

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value};
 use weir::registry::{Kind, Location, Method, Resource};
 
-use super::document::{Entry, Operation, Parameter, Service};
+use super::document::{Entry, Operation, Parameter, Service, resolve};
 use super::request::body_schema;
 use super::sample::{Fill, Sampler, flat, kind};
 use super::schema::Judge;
@@ -144,6 +144,10 @@ impl Writer<'_> {
                 }
                 continue;
             };
+            // Signing in sets it.
+            if place == "header" && self.service.key_headers.contains(&declared.name.to_lowercase()) {
+                continue;
+            }
             if !declared.required && (manner == Manner::Least || self.left_out(declared)) {
                 continue;
             }
@@ -203,11 +207,17 @@ impl Writer<'_> {
         let listed = shape.get("properties").and_then(Value::as_object).is_some_and(|all| !all.is_empty());
         // A condition on what need not be given would be one on the rows.
         let least = manner == Manner::Least || matches!(self.entry.verb.as_str(), "select" | "delete");
-        let body = self.body(schema, if least { Fill::Required } else { Fill::Falsy })?;
+        let mut body = self.body(schema, if least { Fill::Required } else { Fill::Falsy })?;
+        // Nobody sends a body that says nothing where there must be one.
+        let declared = resolve(&self.service.root, &self.operation.node["requestBody"]);
+        let needed = declared.get("required") == Some(&Value::Bool(true));
+        if needed && body.as_object().is_some_and(Map::is_empty) {
+            body = self.body(schema, Fill::All)?;
+        }
         let Value::Object(map) = &body else {
             return Ok((Vec::new(), Some(body.clone()), Some(body)));
         };
-        if !listed && kind(&shape) != "any" && !map.is_empty() {
+        if !listed && kind(&shape) != "any" && (!map.is_empty() || needed) {
             return Ok((Vec::new(), Some(body.clone()), Some(body)));
         }
         let under = self.entry.config.body_names.as_deref().and_then(|algorithm| algorithm.strip_prefix("naive_"));

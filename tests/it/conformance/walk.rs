@@ -65,7 +65,7 @@ pub async fn walk(provider: &Provider, source: &Path, folder: &Path) -> Vec<Outc
         servers.push((name.clone(), text, listening));
     }
     let root = Arc::new(provider.root.clone());
-    let session = Arc::new(session(provider, folder));
+    let session = Arc::new(session(provider, folder, &super::account::key().await));
     let name: Arc<str> = provider.name.as_str().into();
     let mut all: Vec<Outcome> = futures::stream::iter(servers)
         .map(|(service, text, listening)| {
@@ -90,13 +90,17 @@ pub async fn walk(provider: &Provider, source: &Path, folder: &Path) -> Vec<Outc
 }
 
 /// Every credential that the provider's config names is there, so that each way of signing in can be judged.
-fn session(provider: &Provider, folder: &Path) -> Session {
+fn session(provider: &Provider, folder: &Path, account: &str) -> Session {
     let mut variables = std::collections::HashMap::new();
     let mut auth = provider.root.pointer("/config/auth");
     while let Some(one) = auth {
         for (key, value) in one.as_object().into_iter().flatten() {
             if let Some(name) = value.as_str().filter(|_| key.ends_with("var")) {
-                variables.insert(name.to_owned(), format!("credential-{}", name.to_lowercase()));
+                let value = match one.get("type").and_then(Value::as_str) {
+                    Some("service_account") => account.to_owned(),
+                    _ => format!("credential-{}", name.to_lowercase()),
+                };
+                variables.insert(name.to_owned(), value);
             }
         }
         auth = one.get("successor");
@@ -116,22 +120,26 @@ fn session(provider: &Provider, folder: &Path) -> Session {
 fn moved(text: &str, url: &str) -> String {
     let mut made = String::with_capacity(text.len());
     let mut within = false;
-    for line in text.lines() {
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
         let bare = line.trim_start();
         if bare == "servers:" || bare.starts_with("x-stackQL-graphQL:") {
             within = true;
         }
-        let start = ["- url: ", "url: "].into_iter().find(|start| bare.starts_with(start));
-        match start.filter(|_| within).and_then(|start| Some((start, bare[start.len()..].split_once("://")?))) {
-            Some((start, (_, rest))) => {
-                let indent = &line[..line.len() - bare.len()];
-                let rest = rest.trim_end_matches(['\'', '"']);
-                let _ = write!(made, "{indent}{start}'{url}/{rest}'");
-                within = false;
-            }
-            None => made.push_str(line),
-        }
-        made.push('\n');
+        let start = ["- url: ", "url: "].into_iter().find(|start| bare.starts_with(start)).filter(|_| within);
+        let Some(start) = start else {
+            made.push_str(line);
+            made.push('\n');
+            continue;
+        };
+        let indent = &line[..line.len() - bare.len()];
+        let said = &bare[start.len()..];
+        // A folded text stands on the next line.
+        let said = if matches!(said, ">-" | ">" | "|-" | "|") { lines.next().unwrap_or_default().trim() } else { said };
+        let said = said.trim_matches(['\'', '"']);
+        let rest = said.split_once("://").map(|(_, rest)| format!("{url}/{rest}"));
+        let _ = writeln!(made, "{indent}{start}'{}'", rest.as_deref().unwrap_or(said));
+        within = false;
     }
     made
 }
