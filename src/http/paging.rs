@@ -80,6 +80,8 @@ impl Pager {
     /// What the first page adds to the request.
     pub fn first(&self) -> PageRequest {
         match self.paging.style {
+            // As StackQL asks: the operation need not declare the number, and most do not where there is one page.
+            PagingStyle::Page { .. } if self.paging.known == Known::Configured => self.sized(None),
             PagingStyle::Page { first, .. } => self.numbered(first),
             PagingStyle::Offset { .. } => self.numbered(0),
             _ => self.sized(None),
@@ -96,7 +98,7 @@ impl Pager {
             return Ok(Next::End(self.gap().map_or(Completeness::Complete, Completeness::MayBeCut)));
         }
         if self.follows_link(facts) {
-            let link = self.once("next page", facts.link.as_ref())?.map(linked);
+            let link = self.once("next page", facts.link.as_ref(), facts)?.map(linked);
             return link.map_or_else(|| self.finish(self.rows).map(Next::End), |link| Ok(Next::Page(link)));
         }
         let style = self.paging.style.clone();
@@ -111,11 +113,11 @@ impl Pager {
                 self.goes_on(facts).then(|| self.numbered(self.rows))
             }
             PagingStyle::Cursor { into, .. } => {
-                let cursor = self.once("cursor", facts.cursor.as_ref())?;
+                let cursor = self.once("cursor", facts.cursor.as_ref(), facts)?;
                 cursor.map(|cursor| self.with_token(into, cursor))
             }
-            PagingStyle::NextUrl { .. } => self.once("next page", facts.next_url.as_ref())?.map(linked),
-            PagingStyle::Link => self.once("next page", facts.link.as_ref())?.map(linked),
+            PagingStyle::NextUrl { .. } => self.once("next page", facts.next_url.as_ref(), facts)?.map(linked),
+            PagingStyle::Link => self.once("next page", facts.link.as_ref(), facts)?.map(linked),
             PagingStyle::Keyset { parameter, field } => return self.after_key(facts, parameter, field),
         };
         match next {
@@ -265,6 +267,9 @@ impl Pager {
         if facts.rows == 0 {
             return false;
         }
+        if let Some(more) = facts.more {
+            return more;
+        }
         let last = self.total_pages.is_some_and(|pages| self.pages >= pages);
         if let Some(total) = self.total {
             return self.rows < total && !(last && self.paging.known == Known::Inferred);
@@ -313,13 +318,17 @@ impl Pager {
         Ok(())
     }
 
-    /// A token or URL that was not sent before.
-    fn once(&mut self, what: &str, token: Option<&String>) -> Result<Option<String>> {
+    /// A token or URL that was not sent before. A page without rows that leads to itself is the end: behind the last row,
+    /// some APIs give back the token that they were asked by.
+    fn once(&mut self, what: &str, token: Option<&String>, facts: &PageFacts) -> Result<Option<String>> {
         // How servers written in Go spell none.
         let token = token.filter(|token| !matches!(token.trim(), "" | "<nil>" | "[]"));
         let Some(token) = token else { return Ok(None) };
         if self.sent.insert(token.clone()) {
             return Ok(Some(token.clone()));
+        }
+        if facts.rows == 0 {
+            return Ok(None);
         }
         let message = format!("page {} gave a {what} that was given before: the list would never end", self.pages);
         Err(Error::new(Kind::Api, message))

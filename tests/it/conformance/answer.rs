@@ -280,20 +280,41 @@ fn next(body: &mut Value, entry: &Entry, request: &Request, page: usize) -> Opti
         format!("http://{host}{}?{query}{NEXT}=2", request.path)
     };
     let list = reading_has_list(body, entry);
+    let mut put = |key: &str, value: Value| {
+        let path = keys(key)?;
+        let (last, parents) = path.split_last()?;
+        let mut at = &mut *body;
+        for key in parents {
+            at = at.as_object_mut()?.entry(key.clone()).or_insert_with(|| json!({}));
+        }
+        at.as_object_mut()?.insert(last.clone(), value);
+        Some(())
+    };
+    if word("/algorithm") == "page_number" {
+        put(word("/responseToken/key"), 1.into()).filter(|()| list)?;
+        put(word("/responseTerminator/key"), 2.into())?;
+        return Some(None);
+    }
     match (word("/responseToken/location"), word("/requestToken/location")) {
         ("header", "request") if list => Some(Some(format!("<{}>; rel=\"next\"", url()))),
         ("body", location) if list => {
-            let path = keys(word("/responseToken/key"))?;
             let value = if location == "request" { url() } else { "second-page".to_owned() };
-            let (last, parents) = path.split_last()?;
-            let mut at = &mut *body;
-            for key in parents {
-                at = at.as_object_mut()?.entry(key.clone()).or_insert_with(|| json!({}));
-            }
-            at.as_object_mut()?.insert(last.clone(), value.into());
+            put(word("/responseToken/key"), value.into())?;
+            goes_on(body);
             Some(None)
         }
         _ => None,
+    }
+}
+
+/// The flags of the first page say that there is more.
+fn goes_on(body: &mut Value) {
+    for (key, value) in body.as_object_mut().into_iter().flatten() {
+        match value {
+            Value::Object(_) => goes_on(value),
+            Value::Bool(_) if ["hasmore", "hasnext", "more"].contains(&folded(key).as_str()) => *value = true.into(),
+            _ => {}
+        }
     }
 }
 

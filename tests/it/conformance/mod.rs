@@ -15,6 +15,7 @@ mod schema;
 mod server;
 mod statement;
 mod tally;
+mod tokens;
 mod walk;
 
 use std::path::{Path, PathBuf};

@@ -125,6 +125,11 @@ fn allowed(
     request: &Request,
     entry: Option<&Entry>,
 ) -> (Said, Option<String>) {
+    if let Some(parameter) = entry.and_then(paged).filter(|p| operation.parameters.iter().all(|o| o.name != p.name)) {
+        let parameters = operation.parameters.iter().cloned().chain([parameter]).collect();
+        let operation = Operation { parameters, ..operation.clone() };
+        return allowed((service, &operation), captures, request, entry);
+    }
     let mut said = Said::default();
     if operation.graphql.is_some() {
         let problem = query(request, &mut said).err();
@@ -139,6 +144,23 @@ fn allowed(
 /// Whether parameters such as `__kind` choose the method and are not sent.
 pub fn drops_underscored(entry: &Entry) -> bool {
     entry.config.request_translate.as_deref() == Some("drop_double_underscore_params")
+}
+
+/// The parameter that `config.pagination` puts its token into, which need not be declared otherwise.
+fn paged(entry: &Entry) -> Option<Parameter> {
+    let token = entry.config.pagination.as_ref()?.get("requestToken")?;
+    let word = |key: &str| token.get(key).and_then(Value::as_str);
+    let (name, place) = word("key").zip(word("location").filter(|place| *place == "query"))?;
+    Some(Parameter {
+        name: name.to_owned(),
+        place: place.to_owned(),
+        required: false,
+        allow_empty: false,
+        schema: Value::Object(Map::new()),
+        style: "form".to_owned(),
+        explode: true,
+        json: false,
+    })
 }
 
 /// A GraphQL query is a text in a JSON body; what stands in it is the template's business.
