@@ -110,7 +110,7 @@ pub async fn read(
     decoder: &Arc<Decoder>,
     (set, received): (&ParameterSet, &mut Received),
 ) -> Result<RecordBatch> {
-    let work = Reading::of(context, fetch, (decoder.clone(), set.echo.clone()), received)?;
+    let work = Reading::of(context, fetch, (decoder.clone(), fetch.echo(set)), received)?;
     let (decoded, facts) =
         aside(received.bytes(), move || work.read()).await.map_err(|e| in_table(e, &fetch.resource))?;
     for misfit in decoded.misfits {

@@ -28,6 +28,7 @@ use parameters::{read_parameters, server};
 use place::Place;
 use told::{idempotency, paging, settles};
 
+pub use parameters::OWN_HEADERS;
 pub use told::header;
 
 /// A path of keys, or an error that names the place.

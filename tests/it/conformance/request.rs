@@ -199,6 +199,15 @@ fn parameters(
             "header" => {
                 request.header(&parameter.name).map(|text| (text.to_owned(), one_text(&service.root, parameter, text)))
             }
+            // What stands in the path is the document's own.
+            "query" if operation.literal_query.iter().any(|(name, _)| *name == parameter.name) => {
+                let parts: Vec<_> = of_query(&service.root, &query, parameter);
+                if parts.len() > 1 {
+                    return Err(format!("the query parameter `{}` is there {} times", parameter.name, parts.len()));
+                }
+                known.extend(parts);
+                continue;
+            }
             "query" => {
                 let parts = of_query(&service.root, &query, parameter);
                 known.extend(&parts);
