@@ -49,6 +49,8 @@ pub struct Pager {
     /// Most rows that any page brought.
     fullest: u64,
     empty: u32,
+    /// The last page says that there is more.
+    more: bool,
     before: Option<(u64, u64)>,
     sent: HashSet<String>,
     /// A `Link` header that no document speaks of has led here: only links lead on.
@@ -71,6 +73,7 @@ impl Pager {
             total_pages: None,
             fullest: 0,
             empty: 0,
+            more: false,
             before: None,
             sent: HashSet::new(),
             linked: false,
@@ -208,6 +211,13 @@ impl Pager {
             return Err(Error::new(Kind::Api, format!("the list is cut: {said}"))
                 .hint("It may have changed while it was read: run it again, or narrow it by a filter the API knows."));
         }
+        // An empty page that speaks of more has been asked for by something that the API does not look at.
+        if self.more && !emptied {
+            let pages = self.page_count();
+            return Ok(Completeness::MayBeCut(format!(
+                "the API says behind {pages} that there is more, and nothing says how to ask for it"
+            )));
+        }
         match self.paging.window {
             Some(window) if rows >= window && rows > 0 && !self.by_key() => Ok(Completeness::MayBeCut(format!(
                 "the list has {rows} rows, and the API is believed to cut it at {window} without a word"
@@ -222,6 +232,7 @@ impl Pager {
         self.fresh += facts.fresh;
         self.fullest = self.fullest.max(facts.rows);
         self.empty = if facts.rows == 0 { self.empty + 1 } else { 0 };
+        self.more = facts.more == Some(true);
         // Behind a key the API may count only what is left: there the first page's word holds.
         if !self.by_key() || self.pages == 1 {
             self.total = facts.total.or(self.total);
@@ -436,6 +447,35 @@ mod tests {
             }
         }
         story.join(" | ")
+    }
+
+    #[test]
+    fn a_flag_says_more_than_the_size_of_a_page() {
+        let flagged = |rows_: u64, more: bool| PageFacts { more: Some(more), ..rows(rows_) };
+        let story = walk(&by_page(), None, &[flagged(7, true), flagged(100, false)]);
+        assert_eq!(story, "page=1&per_page=100 | page=2&per_page=100 | complete");
+        let story = walk(&Paging { known: Known::Inferred, ..Paging::whole() }, None, &[flagged(7, true)]);
+        assert_eq!(
+            story,
+            " | may be cut: the API says behind one page that there is more, and nothing says how to ask for it"
+        );
+        assert_eq!(walk(&Paging::whole(), Some(7), &[flagged(7, true)]), " | complete");
+    }
+
+    #[test]
+    fn the_first_page_is_not_numbered_where_stackqls_words_number_pages() {
+        let configured = Paging { known: Known::Configured, size: None, ..by_page() };
+        let of = |pages: u64| PageFacts { total_pages: Some(pages), ..rows(20) };
+        assert_eq!(walk(&configured, None, &[of(2), of(2)]), " | page=2 | complete");
+        assert_eq!(walk(&configured, None, &[of(1)]), " | complete");
+    }
+
+    #[test]
+    fn a_page_without_rows_that_leads_to_itself_is_the_end() {
+        let named = |rows_: u64, cursor: &str| PageFacts { cursor: Some(cursor.into()), ..rows(rows_) };
+        let bare = Paging { size: None, ..by_cursor() };
+        assert_eq!(walk(&bare, None, &[named(2, "b"), named(0, "b")]), " | cursor=b | complete");
+        assert!(walk(&bare, None, &[named(2, "b"), named(1, "b")]).contains("error: page 2 gave a cursor"));
     }
 
     #[test]

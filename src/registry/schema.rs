@@ -29,8 +29,8 @@ pub fn columns(document: &Document, schema: &Value, place: &str) -> Result<Vec<C
     for property in properties(document, schema)? {
         let mut field = field(document, &property, place, COLUMN)?;
         // Text holds whatever else an alternative has in its place.
-        let is_text = |part: &&Value| kind(document, part, 0) == Kind::String;
-        if field.shape.kind == Kind::Any && property.parts.len() > 1 && property.parts.iter().any(is_text) {
+        let mut kinds = property.parts.iter().map(|part| kind(document, part, 0));
+        if field.shape.kind == Kind::Any && property.parts.len() > 1 && kinds.any(|kind| kind == Kind::String) {
             field.shape.kind = Kind::String;
         }
         fields.push(field);
@@ -178,6 +178,13 @@ struct Property<'a> {
     /// Its schema; several where alternatives say different things of it.
     parts: Vec<&'a Value>,
     required: bool,
+}
+
+/// The shape of a column that has one or the other in different answers. Text holds whatever else stands in its place.
+pub fn either_column(one: Shape, other: &Shape) -> Shape {
+    let is_text = one.kind == Kind::String || other.kind == Kind::String;
+    let either = either(one, other.clone());
+    if either.kind == Kind::Any && is_text { Shape { kind: Kind::String, ..either } } else { either }
 }
 
 fn properties<'a>(document: &'a Document, schema: &'a Value) -> Result<Vec<Property<'a>>> {
@@ -410,6 +417,28 @@ mod tests {
                 ("made_at", Kind::Timestamp)
             ]
         );
+    }
+
+    #[test]
+    fn what_alternatives_say_of_a_property_is_all_of_it() {
+        let document = document(
+            "row:\n  oneOf:\n\
+             \x20 - {required: [kind], properties: {kind: {enum: [host]}, at: {type: number}, n: {type: integer, minimum: 1}, o: {type: object, required: [a], properties: {a: {type: string}}}}}\n\
+             \x20 - {required: [kind], properties: {kind: {enum: [path, host]}, at: {type: boolean}, n: {type: number, minimum: 0}, o: {type: object, properties: {b: {type: string}}}}}\n\
+             \x20 - {properties: {name: {type: integer}}}\n\
+             \x20 - {properties: {name: {type: string}}}\n",
+        );
+        let fields = fields(&document, &document.root["row"], "row", 0).unwrap();
+        let of = |wire: &str| &fields.iter().find(|f| f.wire == wire).unwrap().shape;
+        assert_eq!((of("kind").kind, of("kind").values.join(" ")), (Kind::String, "host path".to_owned()));
+        assert_eq!((of("n").kind, of("n").minimum), (Kind::Number, Some(0.0)));
+        assert_eq!((of("at").kind, of("name").kind), (Kind::Any, Kind::Any));
+        let inner: Vec<_> = of("o").fields.iter().map(|f| (f.wire.as_str(), f.required)).collect();
+        assert_eq!(inner, [("a", false), ("b", false)]);
+        // In a row, text holds whatever else there may be.
+        let columns = columns(&document, &document.root["row"], "row").unwrap();
+        let kinds: Vec<_> = columns.iter().map(|c| (c.name.as_str(), c.shape.kind)).collect();
+        assert!(kinds.contains(&("name", Kind::String)) && kinds.contains(&("at", Kind::Any)), "{kinds:?}");
     }
 
     #[test]

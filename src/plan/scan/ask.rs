@@ -258,8 +258,13 @@ impl Reading {
     fn more(&self, answer: &Answer<'_>) -> Option<bool> {
         let flags = &self.paging.goes_on;
         let says = |word: &str| flags.iter().any(|path| answer.at(path) == Some(word));
+        let names = || {
+            flags.iter().any(|path| {
+                answer.at(path).is_some_and(|text| text.starts_with('"') && !matches!(text, "\"\"" | "\"false\""))
+            })
+        };
         let asked = matches!(&self.paging.style, PagingStyle::Cursor { into: Slot::GraphQl, .. });
-        match says("true") {
+        match says("true") || names() {
             true => Some(true),
             false => (says("false") || (asked && !flags.is_empty())).then_some(false),
         }

@@ -116,6 +116,15 @@ impl Listing<'_> {
         paging
     }
 
+    /// One page, and where its answer says that there is more.
+    pub(super) fn told_only(&self) -> Paging {
+        let leaves = self.leaves();
+        let mut goes_on = flags(&leaves);
+        goes_on.extend(named(&leaves, &URLS, |_| true));
+        goes_on.extend(links(&leaves));
+        Paging { known: Known::Inferred, goes_on, ..Paging::whole() }
+    }
+
     /// What the document does not tell of a paging that it has in StackQL's words: sizes and totals.
     pub(super) fn fill(&self, mut paging: Paging) -> Paging {
         self.complete(&mut paging, &self.leaves());

@@ -113,7 +113,11 @@ fn untold(place: &mut Place<'_>, http: HttpVerb, has_body: bool, listing: &Listi
         let is_list = own || listing.answer.many || listing.answer.columns.is_empty();
         return is_list.then(|| listing.fill(paging));
     }
-    (http == HttpVerb::Get && listing.answer.many).then(|| listing.infer())
+    match http {
+        HttpVerb::Get => listing.answer.many.then(|| listing.infer()),
+        // Nobody says whether its next page is got or posted.
+        _ => listing.answer.many.then(|| listing.told_only()),
+    }
 }
 
 fn order(keys: OrderKeys) -> Order {

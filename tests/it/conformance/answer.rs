@@ -96,6 +96,14 @@ pub fn answer(
     };
     let sampler = Sampler { root: &service.root, fill: Fill::All, request: false, choice: 0, items: ROWS };
     let mut body = sampler.value(schema, "value");
+    if reading.flattens
+        && let Some(rows) = reading.path.as_ref().and_then(|path| at_mut(&mut body, path))
+    {
+        match rows {
+            Value::Array(rows) => rows.iter_mut().for_each(nest),
+            row => nest(row),
+        }
+    }
     let known = reading.path.clone().filter(|_| reading.transform.is_none() || reading.flattens);
     // A key of what is an array has nothing to say.
     let known = known.map(|path| if body.is_array() { Vec::new() } else { path });
@@ -127,10 +135,22 @@ pub fn answer(
     Answer { status, headers, body, rows: None, given: Vec::new(), more }
 }
 
-/// A row with what stands under `properties` beside its own keys, which go before.
+/// A row as it is before its document flattens it: but for what each resource has, all of it under `properties`.
+fn nest(row: &mut Value) {
+    const OWN: [&str; 9] = ["id", "name", "type", "location", "tags", "kind", "etag", "systemData", "identity"];
+    let Some(map) = row.as_object_mut() else { return };
+    let (own, inner): (Map<_, _>, Map<_, _>) = std::mem::take(map)
+        .into_iter()
+        .filter(|(key, _)| key != "properties")
+        .partition(|(key, _)| OWN.contains(&key.as_str()));
+    *map = own;
+    map.insert("properties".to_owned(), Value::Object(inner));
+}
+
+/// A row with what stands under `properties` in its place.
 fn flatten(row: &mut Value) {
     let Some(map) = row.as_object_mut() else { return };
-    let inner = map.get("properties").and_then(Value::as_object).cloned().unwrap_or_default();
+    let inner = map.shift_remove("properties").and_then(|inner| inner.as_object().cloned()).unwrap_or_default();
     for (key, value) in inner {
         map.entry(key).or_insert(value);
     }

@@ -216,7 +216,8 @@ fn parameters(
             _ => continue,
         };
         let place = &parameter.place;
-        let ignored = ["accept", "content-type", "authorization"].contains(&parameter.name.to_lowercase().as_str());
+        let ignored = ["accept", "content-type", "content-length", "authorization"]
+            .contains(&parameter.name.to_lowercase().as_str());
         match value {
             None if parameter.required && !(place == "header" && ignored) && !parameter.allow_empty => {
                 return Err(format!("the {place} parameter `{}` is missing", parameter.name));

@@ -69,16 +69,18 @@ impl Sampler<'_> {
         let properties = flat.get("properties").and_then(Value::as_object);
         for (key, property) in properties.into_iter().flatten() {
             let hidden = if self.request { "readOnly" } else { "writeOnly" };
-            if resolve(self.root, property).get(hidden) == Some(&Value::Bool(true)) {
+            let needed = required.contains(&key.as_str());
+            // What is read only in one place may be required in another, as the id of a reference.
+            let insists = needed && self.request && self.choice > 1;
+            if !insists && resolve(self.root, property).get(hidden) == Some(&Value::Bool(true)) {
                 continue;
             }
-            let needed = required.contains(&key.as_str());
             let limit = if needed { DEEPEST } else { DEEP };
             if depth < limit && (needed || self.fill != Fill::Required) {
                 made.insert(key.clone(), self.at(property, key, depth + 1, !needed));
             }
         }
-        for key in required {
+        for key in required.into_iter().filter(|_| self.request) {
             if !made.contains_key(key) && properties.is_none_or(|all| !all.contains_key(key)) {
                 made.insert(key.to_owned(), json!(key));
             }
@@ -219,7 +221,7 @@ fn text(flat: &Map<String, Value>, name: &str, falsy: bool) -> Value {
     }
     let format = flat.get("format").and_then(Value::as_str);
     let usual = formatted(format.unwrap_or_default(), name);
-    if let Some(pattern) = flat.get("pattern").and_then(Value::as_str) {
+    if let Some(pattern) = flat.get("pattern").and_then(Value::as_str).filter(|p| !p.contains("YYYY")) {
         // The usual form is what an API means; a pattern may allow a month of 77 as well.
         let judge = super::schema::Judge::new(&Value::Null, &json!({"pattern": pattern}), true);
         let fits = usual != name && judge.is_ok_and(|judge| judge.allows(&usual.into()));
