@@ -16,7 +16,7 @@ pub(super) struct Written {
 }
 
 /// The body, if there is one. A documented JSON body that nobody filled is sent as `{}` by POST, PUT and PATCH: several
-/// APIs refuse such a request without one.
+/// APIs refuse such a request without one; by others where the document requires it and none of its fields.
 pub(super) fn written(method: &Method, given: Option<&Value>) -> Result<Option<Written>> {
     let Some(described) = &method.body else {
         return match given {
@@ -35,7 +35,7 @@ pub(super) fn written(method: &Method, given: Option<&Value>) -> Result<Option<W
     let value = match (given, &described.base) {
         (Some(value), _) => value.clone(),
         (None, Some(base)) => Value::Object(base.clone()),
-        (None, None) if json && writes => Value::Object(Map::new()),
+        (None, None) if json && (writes || (described.required && !described.whole)) => Value::Object(Map::new()),
         (None, None) if described.required => {
             return Err(Error::statement(format!("method {} needs a body, and has none", method.name)));
         }

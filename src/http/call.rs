@@ -14,12 +14,8 @@ use super::page::{PageRequest, same_origin};
 use super::style::{encode, parts, scalar};
 use super::target::{parsed, target, value_of};
 use crate::error::{Error, Kind, Result};
-use crate::registry::{HttpVerb, Location, Method, Paging, Parameter, Source, Style};
+use crate::registry::{HttpVerb, Location, Method, OWN_HEADERS, Paging, Parameter, Source, Style};
 use crate::secret::{MASK, Secret};
-
-/// Headers that belong to the transport or to the credentials: no parameter may set them.
-const OWNED_HEADERS: [&str; 7] =
-    ["authorization", "host", "content-length", "content-type", "transfer-encoding", "connection", "user-agent"];
 
 /// One use of a method: arguments in.
 #[derive(Clone)]
@@ -233,7 +229,7 @@ fn headers(call: &Call) -> Result<Vec<(String, String)>> {
             }
             other => parts(other).join(","),
         };
-        if OWNED_HEADERS.contains(&parameter.wire.to_ascii_lowercase().as_str()) {
+        if OWN_HEADERS.contains(&parameter.wire.to_ascii_lowercase().as_str()) {
             return Err(Error::statement(format!("the header {} cannot be set by a statement", parameter.wire)));
         }
         if !text.bytes().all(|b| (b' '..=b'~').contains(&b)) || text.trim() != text {

@@ -32,6 +32,8 @@ pub struct PageFacts {
     pub total: Option<u64>,
     /// The API's count of all pages.
     pub total_pages: Option<u64>,
+    /// Whether the API says that there is more; none where it does not say.
+    pub more: Option<bool>,
     /// The token of the next page.
     pub cursor: Option<String>,
     /// The URL of the next page, from the body or a header that the document names.

@@ -49,6 +49,8 @@ pub struct Pager {
     /// Most rows that any page brought.
     fullest: u64,
     empty: u32,
+    /// The last page says that there is more.
+    more: bool,
     before: Option<(u64, u64)>,
     sent: HashSet<String>,
     /// A `Link` header that no document speaks of has led here: only links lead on.
@@ -71,6 +73,7 @@ impl Pager {
             total_pages: None,
             fullest: 0,
             empty: 0,
+            more: false,
             before: None,
             sent: HashSet::new(),
             linked: false,
@@ -80,6 +83,8 @@ impl Pager {
     /// What the first page adds to the request.
     pub fn first(&self) -> PageRequest {
         match self.paging.style {
+            // As StackQL asks: the operation need not declare the number, and most do not where there is one page.
+            PagingStyle::Page { .. } if self.paging.known == Known::Configured => self.sized(None),
             PagingStyle::Page { first, .. } => self.numbered(first),
             PagingStyle::Offset { .. } => self.numbered(0),
             _ => self.sized(None),
@@ -96,7 +101,7 @@ impl Pager {
             return Ok(Next::End(self.gap().map_or(Completeness::Complete, Completeness::MayBeCut)));
         }
         if self.follows_link(facts) {
-            let link = self.once("next page", facts.link.as_ref())?.map(linked);
+            let link = self.once("next page", facts.link.as_ref(), facts)?.map(linked);
             return link.map_or_else(|| self.finish(self.rows).map(Next::End), |link| Ok(Next::Page(link)));
         }
         let style = self.paging.style.clone();
@@ -111,11 +116,11 @@ impl Pager {
                 self.goes_on(facts).then(|| self.numbered(self.rows))
             }
             PagingStyle::Cursor { into, .. } => {
-                let cursor = self.once("cursor", facts.cursor.as_ref())?;
+                let cursor = self.once("cursor", facts.cursor.as_ref(), facts)?;
                 cursor.map(|cursor| self.with_token(into, cursor))
             }
-            PagingStyle::NextUrl { .. } => self.once("next page", facts.next_url.as_ref())?.map(linked),
-            PagingStyle::Link => self.once("next page", facts.link.as_ref())?.map(linked),
+            PagingStyle::NextUrl { .. } => self.once("next page", facts.next_url.as_ref(), facts)?.map(linked),
+            PagingStyle::Link => self.once("next page", facts.link.as_ref(), facts)?.map(linked),
             PagingStyle::Keyset { parameter, field } => return self.after_key(facts, parameter, field),
         };
         match next {
@@ -206,6 +211,13 @@ impl Pager {
             return Err(Error::new(Kind::Api, format!("the list is cut: {said}"))
                 .hint("It may have changed while it was read: run it again, or narrow it by a filter the API knows."));
         }
+        // An empty page that speaks of more has been asked for by something that the API does not look at.
+        if self.more && !emptied {
+            let pages = self.page_count();
+            return Ok(Completeness::MayBeCut(format!(
+                "the API says behind {pages} that there is more, and nothing says how to ask for it"
+            )));
+        }
         match self.paging.window {
             Some(window) if rows >= window && rows > 0 && !self.by_key() => Ok(Completeness::MayBeCut(format!(
                 "the list has {rows} rows, and the API is believed to cut it at {window} without a word"
@@ -220,6 +232,7 @@ impl Pager {
         self.fresh += facts.fresh;
         self.fullest = self.fullest.max(facts.rows);
         self.empty = if facts.rows == 0 { self.empty + 1 } else { 0 };
+        self.more = facts.more == Some(true);
         // Behind a key the API may count only what is left: there the first page's word holds.
         if !self.by_key() || self.pages == 1 {
             self.total = facts.total.or(self.total);
@@ -264,6 +277,9 @@ impl Pager {
     fn goes_on(&self, facts: &PageFacts) -> bool {
         if facts.rows == 0 {
             return false;
+        }
+        if let Some(more) = facts.more {
+            return more;
         }
         let last = self.total_pages.is_some_and(|pages| self.pages >= pages);
         if let Some(total) = self.total {
@@ -313,13 +329,17 @@ impl Pager {
         Ok(())
     }
 
-    /// A token or URL that was not sent before.
-    fn once(&mut self, what: &str, token: Option<&String>) -> Result<Option<String>> {
+    /// A token or URL that was not sent before. A page without rows that leads to itself is the end: behind the last row,
+    /// some APIs give back the token that they were asked by.
+    fn once(&mut self, what: &str, token: Option<&String>, facts: &PageFacts) -> Result<Option<String>> {
         // How servers written in Go spell none.
         let token = token.filter(|token| !matches!(token.trim(), "" | "<nil>" | "[]"));
         let Some(token) = token else { return Ok(None) };
         if self.sent.insert(token.clone()) {
             return Ok(Some(token.clone()));
+        }
+        if facts.rows == 0 {
+            return Ok(None);
         }
         let message = format!("page {} gave a {what} that was given before: the list would never end", self.pages);
         Err(Error::new(Kind::Api, message))
@@ -427,6 +447,35 @@ mod tests {
             }
         }
         story.join(" | ")
+    }
+
+    #[test]
+    fn a_flag_says_more_than_the_size_of_a_page() {
+        let flagged = |rows_: u64, more: bool| PageFacts { more: Some(more), ..rows(rows_) };
+        let story = walk(&by_page(), None, &[flagged(7, true), flagged(100, false)]);
+        assert_eq!(story, "page=1&per_page=100 | page=2&per_page=100 | complete");
+        let story = walk(&Paging { known: Known::Inferred, ..Paging::whole() }, None, &[flagged(7, true)]);
+        assert_eq!(
+            story,
+            " | may be cut: the API says behind one page that there is more, and nothing says how to ask for it"
+        );
+        assert_eq!(walk(&Paging::whole(), Some(7), &[flagged(7, true)]), " | complete");
+    }
+
+    #[test]
+    fn the_first_page_is_not_numbered_where_stackqls_words_number_pages() {
+        let configured = Paging { known: Known::Configured, size: None, ..by_page() };
+        let of = |pages: u64| PageFacts { total_pages: Some(pages), ..rows(20) };
+        assert_eq!(walk(&configured, None, &[of(2), of(2)]), " | page=2 | complete");
+        assert_eq!(walk(&configured, None, &[of(1)]), " | complete");
+    }
+
+    #[test]
+    fn a_page_without_rows_that_leads_to_itself_is_the_end() {
+        let named = |rows_: u64, cursor: &str| PageFacts { cursor: Some(cursor.into()), ..rows(rows_) };
+        let bare = Paging { size: None, ..by_cursor() };
+        assert_eq!(walk(&bare, None, &[named(2, "b"), named(0, "b")]), " | cursor=b | complete");
+        assert!(walk(&bare, None, &[named(2, "b"), named(1, "b")]).contains("error: page 2 gave a cursor"));
     }
 
     #[test]

@@ -23,6 +23,8 @@ pub struct ParameterSet {
     pub body: Vec<(String, Value)>,
     /// SQL name and value of each parameter, for the columns that echo it: where rows do not say it themselves.
     pub echo: Vec<(String, Value)>,
+    /// The same for columns of the rows: a row that leaves the column out has what it was asked for by.
+    pub fills: Vec<(String, Value)>,
     /// Columns of the rows that must equal what was asked for, lest an API that ignores a parameter repeat its rows.
     pub checks: Vec<(String, Value)>,
 }
@@ -86,7 +88,7 @@ pub fn plan(
         return Err(Error::statement(format!("{full}.{name} sends a mutation, and SELECT changes nothing"))
             .hint(format!("EXEC {full}.{name} sends it")));
     }
-    let mut planner = Planner { resource, method: &method, terms: &terms, exact: Vec::new(), notes: Vec::new() };
+    let mut planner = Planner { resource, terms: &terms, exact: Vec::new(), notes: Vec::new() };
     let mut sets = vec![ParameterSet::default()];
     let mut by_key = Vec::new();
     for parameter in &asks(&method) {
@@ -129,7 +131,6 @@ fn no_select(resource: &Resource) -> Error {
 
 struct Planner<'a> {
     resource: &'a Resource,
-    method: &'a Method,
     terms: &'a [Option<Term>],
     exact: Vec<usize>,
     notes: Vec<(usize, String)>,
@@ -272,8 +273,11 @@ impl Planner<'_> {
                 if is_aside {
                     set.echo.push((aside.clone(), value.clone()));
                 }
-                if !is_row_column || (!is_aside && says_nothing_of(self.method, &parameter.name)) {
-                    set.echo.push((parameter.name.clone(), value.clone()));
+                let own = (parameter.name.clone(), value.clone());
+                if !is_row_column {
+                    set.echo.push(own);
+                } else if !is_aside && parameter.predicate.is_none() {
+                    set.fills.push(own);
                 }
                 if is_row_column && values.len() > 1 && !parameter.exact && (is_compared || !is_aside) {
                     set.checks.push((parameter.name.clone(), value.clone()));
@@ -283,12 +287,6 @@ impl Planner<'_> {
         }
         product
     }
-}
-
-/// Whether the document knows no such column of the method's own rows: the table has it of another method, and what was
-/// asked for stands in a row that does not say otherwise.
-pub fn says_nothing_of(method: &Method, column: &str) -> bool {
-    method.answer.columns.iter().all(|c| c.name != column)
 }
 
 /// Whether the values are all that the parameter takes: one read without it brings the same rows.

@@ -37,6 +37,7 @@ pub struct ResourceTable {
     keys: Option<Keys>,
     /// Its rows are what the statement says of the parameters; nothing is asked for.
     given: bool,
+    strict: bool,
 }
 
 /// Keys from another relation.
@@ -57,7 +58,7 @@ impl ResourceTable {
         let visible = |c: &&Column| !c.hidden || shown.contains(&c.name);
         let columns: Vec<Column> = resource.columns.iter().filter(visible).cloned().collect();
         let schema = rows::schema(&columns);
-        ResourceTable { resource, columns, schema, keys: None, given: false }
+        ResourceTable { resource, columns, schema, keys: None, given: false, strict: false }
     }
 
     /// The resource with every column, hidden ones too.
@@ -73,6 +74,12 @@ impl ResourceTable {
         ResourceTable { given: true, ..Self::whole(Arc::new(given::targets(resource, method))) }
     }
 
+    /// The same table, its rows those that a write means.
+    #[must_use]
+    pub fn for_write(self) -> Self {
+        ResourceTable { strict: true, ..self }
+    }
+
     /// Whether a column holds secrets.
     #[must_use]
     pub fn is_secret(&self, column: &str) -> bool {
@@ -83,7 +90,7 @@ impl ResourceTable {
     #[must_use]
     pub fn with_keys(&self, keys: Keys) -> Self {
         let (resource, columns, schema) = (self.resource.clone(), self.columns.clone(), self.schema.clone());
-        ResourceTable { resource, columns, schema, keys: Some(keys), given: self.given }
+        ResourceTable { resource, columns, schema, keys: Some(keys), given: self.given, strict: self.strict }
     }
 
     /// Whether a scan under `filters` cannot run without keys from another relation.
@@ -278,6 +285,7 @@ impl Scan<'_> {
             predicates,
             shown_filters: shown_filters(resource, self.filters, &self.reading.notes),
             given: self.table.given,
+            strict: self.table.strict,
             sets,
         };
         FetchExec::new(fetch, limit, self.keys.clone(), context).map_err(wrap)
@@ -301,6 +309,7 @@ impl Scan<'_> {
             predicates: Vec::new(),
             shown_filters: Vec::new(),
             given: false,
+            strict: self.table.strict,
             sets: Vec::new(),
         };
         let arguments = by_key.arguments;

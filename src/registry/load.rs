@@ -171,7 +171,9 @@ fn table_columns(resource: &Resource) -> Vec<Column> {
             None => columns.push(column.clone()),
             // One method may have under another key what the table has already, or in a wider type.
             Some(known) => {
-                known.shape.kind = wider(known.shape.kind, column.shape.kind);
+                if known.shape.kind != column.shape.kind {
+                    known.shape = schema::either_column(std::mem::take(&mut known.shape), &column.shape);
+                }
                 let new = column.paths.iter().filter(|path| !path.0.is_empty() && !known.paths.contains(path));
                 let new: Vec<JsonPath> = new.cloned().collect();
                 known.paths.extend(new);
@@ -188,15 +190,6 @@ fn table_columns(resource: &Resource) -> Vec<Column> {
     let asked: Vec<Parameter> = asked.collect();
     columns.extend(meant::columns_of(&columns, asked.iter()));
     columns
-}
-
-/// The type that holds the values of both, where one of them does.
-fn wider(known: Kind, other: Kind) -> Kind {
-    match (known, other) {
-        (Kind::Timestamp, Kind::String) => Kind::String,
-        (Kind::Integer, Kind::Number) => Kind::Number,
-        _ => known,
-    }
 }
 
 /// Marks the columns that no list has: those whose every path begins with a key that only the hydrating method's rows

@@ -33,6 +33,7 @@ pub use config::Inherited;
 pub use document::read_yaml;
 pub use fit::{Fitted, fit, is_listed};
 pub use meant::{aside, asks, can_mean_row, columns_of, takes_aside};
+pub use method::OWN_HEADERS;
 pub use model::*;
 pub use reach::Way;
 pub use sign_in::{Author, by_provider, scheme};

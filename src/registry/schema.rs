@@ -1,7 +1,7 @@
 //! OpenAPI schemas into the model's shapes, fields and columns.
 //! Knows the schema part of OpenAPI 3.0 and 3.1 as documents use it; reads leniently.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
@@ -25,7 +25,16 @@ pub fn shape(document: &Document, schema: &Value, place: &str) -> Result<Shape> 
 
 /// The columns of an object schema, in document order.
 pub fn columns(document: &Document, schema: &Value, place: &str) -> Result<Vec<Column>> {
-    let fields = fields(document, schema, place, COLUMN)?;
+    let mut fields = Vec::new();
+    for property in properties(document, schema)? {
+        let mut field = field(document, &property, place, COLUMN)?;
+        // Text holds whatever else an alternative has in its place.
+        let mut kinds = property.parts.iter().map(|part| kind(document, part, 0));
+        if field.shape.kind == Kind::Any && property.parts.len() > 1 && kinds.any(|kind| kind == Kind::String) {
+            field.shape.kind = Kind::String;
+        }
+        fields.push(field);
+    }
     // A name that the API itself uses belongs to what it calls so.
     let exact: Vec<String> = fields.iter().filter(|f| f.name == f.wire).map(|f| f.name.clone()).collect();
     let mut columns: Vec<Column> = Vec::with_capacity(fields.len());
@@ -160,43 +169,113 @@ pub fn fields(document: &Document, schema: &Value, place: &str, depth: usize) ->
     if depth > DEEPEST {
         return Ok(Vec::new());
     }
-    let mut found = Found::default();
-    gather(document, schema, 0, &mut found)?;
-    let required: HashSet<&str> = found.required.iter().copied().collect();
-    let mut fields: Vec<Field> = Vec::with_capacity(found.properties.len());
-    for (wire, property) in found.properties {
-        let place = format!("{place}.{wire}");
-        let property = document.resolve(property)?;
-        let keys: PropertyKeys = keys(document, property, &place)?;
-        // What is read only is required of answers alone.
-        let read_only = property.get("readOnly") == Some(&Value::Bool(true));
-        let alias = property.get("x-stackQL-alias").and_then(Value::as_str).map(str::to_owned);
-        let plain = Some(sql_name(wire)).filter(|name| !name.is_empty()).unwrap_or_else(|| wire.clone());
-        fields.push(Field {
-            name: keys.name.or(alias).unwrap_or(plain),
-            wire: wire.clone(),
-            required: !read_only && required.contains(wire.as_str()),
-            shape: shape_at(document, property, &place, depth)?,
-            description: description(property),
-        });
-    }
-    // What is required is there, whether the document describes it or not.
-    let mut undescribed: Vec<&str> = required.iter().filter(|name| !found.names.contains(**name)).copied().collect();
-    undescribed.sort_unstable();
-    if !fields.is_empty() {
-        fields.extend(undescribed.into_iter().map(of_any_kind));
-    }
-    Ok(fields)
+    properties(document, schema)?.iter().map(|property| field(document, property, place, depth)).collect()
 }
 
-fn of_any_kind(wire: &str) -> Field {
-    Field {
-        name: Some(sql_name(wire)).filter(|name| !name.is_empty()).unwrap_or_else(|| wire.to_owned()),
-        wire: wire.to_owned(),
-        required: true,
-        shape: Shape { kind: Kind::Any, nullable: true, ..Shape::default() },
-        description: String::new(),
+/// One property of an object schema.
+struct Property<'a> {
+    wire: &'a str,
+    /// Its schema; several where alternatives say different things of it.
+    parts: Vec<&'a Value>,
+    required: bool,
+}
+
+/// The shape of a column that has one or the other in different answers. Text holds whatever else stands in its place.
+pub fn either_column(one: Shape, other: &Shape) -> Shape {
+    let is_text = one.kind == Kind::String || other.kind == Kind::String;
+    let either = either(one, other.clone());
+    if either.kind == Kind::Any && is_text { Shape { kind: Kind::String, ..either } } else { either }
+}
+
+fn properties<'a>(document: &'a Document, schema: &'a Value) -> Result<Vec<Property<'a>>> {
+    let mut found = Found::default();
+    gather(document, schema, (0, false), &mut found)?;
+    let required: HashSet<&str> = found.required.into_iter().collect();
+    // What is required is there, whether the document describes it or not.
+    let known = |name: &&&str| found.places.contains_key(**name) || found.properties.is_empty();
+    let mut undescribed: Vec<&str> = required.iter().filter(|name| !known(name)).copied().collect();
+    undescribed.sort_unstable();
+    let described = found.properties.into_iter();
+    let described = described.map(|(wire, parts)| Property { wire, parts, required: required.contains(wire.as_str()) });
+    let undescribed = undescribed.into_iter().map(|wire| Property { wire, parts: vec![&NOTHING], required: true });
+    Ok(described.chain(undescribed).collect())
+}
+
+/// The schema of what nobody describes.
+static NOTHING: Value = Value::Null;
+
+fn field(document: &Document, property: &Property<'_>, place: &str, depth: usize) -> Result<Field> {
+    let (wire, place) = (property.wire, format!("{place}.{}", property.wire));
+    let Some((first, others)) = property.parts.split_first() else {
+        return Err(Error::document(format!("{}: {place} has no schema", document.file)));
+    };
+    let first = document.resolve(first)?;
+    let keys: PropertyKeys = keys(document, first, &place)?;
+    let mut shape = shape_at(document, first, &place, depth)?;
+    for other in others {
+        shape = either(shape, shape_at(document, other, &place, depth)?);
     }
+    // What is read only is required of answers alone.
+    let read_only = first.get("readOnly") == Some(&Value::Bool(true));
+    let alias = first.get("x-stackQL-alias").and_then(Value::as_str).map(str::to_owned);
+    let plain = Some(sql_name(wire)).filter(|name| !name.is_empty()).unwrap_or_else(|| wire.to_owned());
+    Ok(Field {
+        name: keys.name.or(alias).unwrap_or(plain),
+        wire: wire.to_owned(),
+        required: !read_only && property.required,
+        shape,
+        description: description(first),
+    })
+}
+
+/// What may be one or the other: the rules that both have.
+fn either(one: Shape, other: Shape) -> Shape {
+    let kind = common([one.kind, other.kind].into_iter());
+    let both = |one: Option<f64>, other: Option<f64>, pick: fn(f64, f64) -> f64| Some(pick(one?, other?));
+    let lengths = |one: Option<u64>, other: Option<u64>, pick: fn(u64, u64) -> u64| Some(pick(one?, other?));
+    let listed = !one.values.is_empty() && !other.values.is_empty();
+    let mut values = if listed { one.values } else { Vec::new() };
+    values.extend(other.values.into_iter().filter(|_| listed));
+    let mut seen = HashSet::new();
+    values.retain(|value| seen.insert(value.clone()));
+    let items = match (one.items, other.items) {
+        (Some(one), Some(other)) => Some(Box::new(either(*one, *other))),
+        (items, None) if other.kind != Kind::Array => items,
+        (None, items) if one.kind != Kind::Array => items,
+        _ => None,
+    };
+    Shape {
+        kind,
+        values,
+        open: one.open || other.open,
+        minimum: both(one.minimum, other.minimum, f64::min),
+        maximum: both(one.maximum, other.maximum, f64::max),
+        min_length: lengths(one.min_length, other.min_length, u64::min),
+        max_length: lengths(one.max_length, other.max_length, u64::max),
+        nullable: one.nullable || other.nullable || kind == Kind::Any,
+        secret: one.secret || other.secret,
+        fields: if kind == Kind::Object { either_fields(one.fields, other.fields) } else { Vec::new() },
+        items,
+        default: if one.default == other.default { one.default } else { None },
+    }
+}
+
+/// The fields of either object; required are those that both require.
+fn either_fields(one: Vec<Field>, mut other: Vec<Field>) -> Vec<Field> {
+    let mut fields = Vec::with_capacity(one.len());
+    for mut field in one {
+        match other.iter().position(|f| f.wire == field.wire) {
+            Some(at) => {
+                let second = other.remove(at);
+                field.required &= second.required;
+                field.shape = either(field.shape, second.shape);
+            }
+            None => field.required = false,
+        }
+        fields.push(field);
+    }
+    fields.extend(other.into_iter().map(|field| Field { required: false, ..field }));
+    fields
 }
 
 /// The keys under a property's `x-weir`.
@@ -210,12 +289,18 @@ fn keys(document: &Document, property: &Value, place: &str) -> Result<PropertyKe
 /// What the parts of a schema hold together.
 #[derive(Default)]
 struct Found<'a> {
-    properties: Vec<(&'a String, &'a Value)>,
-    names: HashSet<&'a str>,
+    properties: Vec<(&'a String, Vec<&'a Value>)>,
+    places: HashMap<&'a str, usize>,
     required: Vec<&'a str>,
 }
 
-fn gather<'a>(document: &'a Document, schema: &'a Value, depth: usize, found: &mut Found<'a>) -> Result<()> {
+/// `alternative`: of what the schema says, only one of several need hold.
+fn gather<'a>(
+    document: &'a Document,
+    schema: &'a Value,
+    (depth, alternative): (usize, bool),
+    found: &mut Found<'a>,
+) -> Result<()> {
     let schema = document.resolve(schema)?;
     if depth > DEEPEST {
         return Ok(());
@@ -225,14 +310,24 @@ fn gather<'a>(document: &'a Document, schema: &'a Value, depth: usize, found: &m
     }
     let own = schema.get("properties").and_then(Value::as_object);
     for (name, property) in own.into_iter().flatten() {
-        if found.names.insert(name) {
-            found.properties.push((name, property));
+        match found.places.get(name.as_str()) {
+            None => {
+                found.places.insert(name, found.properties.len());
+                found.properties.push((name, vec![property]));
+            }
+            Some(at) if alternative => {
+                let parts = &mut found.properties[*at].1;
+                if !parts.iter().any(|part| std::ptr::eq(*part, property) || *part == property) {
+                    parts.push(property);
+                }
+            }
+            Some(_) => {}
         }
     }
     for key in ["allOf", "oneOf", "anyOf"] {
         for part in schema.get(key).and_then(Value::as_array).into_iter().flatten() {
             let known = found.required.len();
-            gather(document, part, depth + 1, found)?;
+            gather(document, part, (depth + 1, alternative || key != "allOf"), found)?;
             if key != "allOf" {
                 // What one alternative requires is not required of all.
                 found.required.truncate(known);
@@ -274,7 +369,7 @@ pub fn map_of<'a>(document: &'a Document, schema: &'a Value) -> Option<&'a Value
 pub fn property_names<'a>(document: &'a Document, schema: &'a Value) -> Vec<&'a str> {
     let mut found = Found::default();
     // A reference that leads nowhere has no properties, and is reported where it is read.
-    match gather(document, schema, 0, &mut found) {
+    match gather(document, schema, (0, false), &mut found) {
         Ok(()) => found.properties.into_iter().map(|(name, _)| name.as_str()).collect(),
         Err(_) => Vec::new(),
     }
@@ -322,6 +417,28 @@ mod tests {
                 ("made_at", Kind::Timestamp)
             ]
         );
+    }
+
+    #[test]
+    fn what_alternatives_say_of_a_property_is_all_of_it() {
+        let document = document(
+            "row:\n  oneOf:\n\
+             \x20 - {required: [kind], properties: {kind: {enum: [host]}, at: {type: number}, n: {type: integer, minimum: 1}, o: {type: object, required: [a], properties: {a: {type: string}}}}}\n\
+             \x20 - {required: [kind], properties: {kind: {enum: [path, host]}, at: {type: boolean}, n: {type: number, minimum: 0}, o: {type: object, properties: {b: {type: string}}}}}\n\
+             \x20 - {properties: {name: {type: integer}}}\n\
+             \x20 - {properties: {name: {type: string}}}\n",
+        );
+        let fields = fields(&document, &document.root["row"], "row", 0).unwrap();
+        let of = |wire: &str| &fields.iter().find(|f| f.wire == wire).unwrap().shape;
+        assert_eq!((of("kind").kind, of("kind").values.join(" ")), (Kind::String, "host path".to_owned()));
+        assert_eq!((of("n").kind, of("n").minimum), (Kind::Number, Some(0.0)));
+        assert_eq!((of("at").kind, of("name").kind), (Kind::Any, Kind::Any));
+        let inner: Vec<_> = of("o").fields.iter().map(|f| (f.wire.as_str(), f.required)).collect();
+        assert_eq!(inner, [("a", false), ("b", false)]);
+        // In a row, text holds whatever else there may be.
+        let columns = columns(&document, &document.root["row"], "row").unwrap();
+        let kinds: Vec<_> = columns.iter().map(|c| (c.name.as_str(), c.shape.kind)).collect();
+        assert!(kinds.contains(&("name", Kind::String)) && kinds.contains(&("at", Kind::Any)), "{kinds:?}");
     }
 
     #[test]

@@ -250,6 +250,18 @@ mod tests {
     }
 
     #[test]
+    fn a_row_that_leaves_out_what_it_was_asked_by_has_it() {
+        let decoder = Decoder::new(vec![column("owner", K::String, &["$.owner"])]);
+        let outline = Outline::new(&[JsonPath::default()], []);
+        let body = bytes::Bytes::from_static(br#"[{"owner": "b"}, {}, {"owner": null}]"#);
+        let batch = decoder.read(&body, &outline, &|_| Some("\"a\"".to_owned())).unwrap().rows().unwrap().batch;
+        let owners: Vec<Option<&str>> =
+            arrow::array::AsArray::as_string_view(batch.column(0).as_ref()).iter().collect();
+        // What a row says itself stays, null too.
+        assert_eq!(owners, [Some("b"), Some("a"), None]);
+    }
+
+    #[test]
     fn a_value_that_does_not_fit_is_null_and_counted() {
         let body = r#"[{"n": "x"}, {"n": {}}, {"n": 3}, {"n": null}, {}]"#;
         let decoded = decode(vec![column("n", K::Integer, &["$.n"])], body);

@@ -149,6 +149,22 @@ async fn a_read_by_post_is_asked_by_the_fields_of_its_body() {
 }
 
 #[tokio::test]
+async fn rows_that_leave_out_what_they_were_asked_by_have_it_and_no_write_relies_on_that() {
+    let lane = Lane::open().await;
+    let table = "lane.main.crates WHERE colour =";
+    lane.finds(&[(&format!("SELECT * FROM {table} 'red'"), "GET /crates?colour=red")]).await;
+    let given = run_in(&lane.session, &format!("SELECT colour FROM {table} 'red'")).await.unwrap();
+    assert_eq!(given.rows[0]["colour"], "red");
+    // An API that passes over the filter would have every crate deleted.
+    lane.server.lines();
+    lane.sends(&[
+        (&format!("DELETE FROM {table} 'red'"), &["GET /crates?colour=red"]),
+        ("DELETE FROM lane.main.crates WHERE name = 'vol'", &["GET /crates", "DELETE /crates/a"]),
+    ])
+    .await;
+}
+
+#[tokio::test]
 async fn a_delete_gives_its_body_what_the_conditions_say() {
     let lane = Lane::open().await;
     let from = "DELETE FROM lane.main.emails WHERE";

@@ -21,7 +21,7 @@ use super::style::encode;
 use super::target::{parsed, target};
 use crate::error::{Error, Kind, Result};
 use crate::registry::{
-    Access, AuthWay, CredentialPlace, CredentialSource, CredentialValue, Location, Parameter, Placed,
+    Access, AuthScheme, AuthWay, CredentialPlace, CredentialSource, CredentialValue, Location, Parameter, Placed,
 };
 use crate::secret::{Redactor, Secret};
 use aws::{AwsKeys, Scope, Signable};
@@ -302,7 +302,11 @@ fn absent(access: &Access) -> Error {
     let ways = ways.join(", or ");
     let hint = match &access.credentials_help {
         Some(help) => help.clone(),
-        None => format!("Set {ways} in the environment."),
+        None => {
+            let other = access.schemes.iter().find_map(AuthScheme::help);
+            let other = other.map(|help| format!(" {help}")).unwrap_or_default();
+            format!("Set {ways} in the environment.{other}")
+        }
     };
     Error::new(Kind::Credentials, format!("no credentials: set {ways}")).hint(hint)
 }
@@ -328,7 +332,7 @@ mod tests {
     use super::*;
     use crate::http::call::prepare;
     use crate::http::scripted::{keyring, method, parameter};
-    use crate::registry::{AuthScheme, HttpVerb};
+    use crate::registry::HttpVerb;
 
     fn access() -> Access {
         Access {
@@ -385,6 +389,16 @@ mod tests {
         assert_eq!(error.kind(), Kind::Credentials);
         assert_eq!(error.message(), "no credentials: set TOKEN, or KEY and EMAIL");
         assert_eq!(error.hint_text(), Some("Make one at the dashboard."));
+    }
+
+    #[test]
+    fn where_azures_variables_are_not_set_its_own_tool_may_give_the_token() {
+        let scheme =
+            crate::registry::scheme(&serde_json::json!({"type": "azure_default"}), crate::registry::Author::Document);
+        let access = Access { schemes: vec![scheme.unwrap()], ..Access::default() };
+        let error = Credentials::find(&access, &keyring(&[]), &Redactor::default()).unwrap_err();
+        assert_eq!(error.message(), "no credentials: set AZURE_TENANT_ID and AZURE_CLIENT_ID and AZURE_CLIENT_SECRET");
+        assert!(error.hint_text().unwrap_or_default().contains("get-access-token"), "{error:?}");
     }
 
     #[test]

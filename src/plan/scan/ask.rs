@@ -15,7 +15,7 @@ use crate::http::{
 };
 use crate::plan::context::StatementContext;
 use crate::plan::reading::ParameterSet;
-use crate::registry::{Column, JsonPath, Method, Paging, PagingStyle, Resource, Source};
+use crate::registry::{Column, JsonPath, Method, Paging, PagingStyle, Resource, Slot, Source};
 use crate::rows::{Answer, Decoded, Decoder, Outline, compact};
 
 /// A page of a list, decoded.
@@ -111,7 +111,7 @@ pub async fn read(
     decoder: &Arc<Decoder>,
     (set, received): (&ParameterSet, &mut Received),
 ) -> Result<RecordBatch> {
-    let work = Reading::of(fetch, (decoder.clone(), set.echo.clone()), received);
+    let work = Reading::of(fetch, (decoder.clone(), fetch.echo(set)), received);
     let (decoded, facts) =
         aside(received.bytes(), move || work.read()).await.map_err(|e| in_table(e, &fetch.resource))?;
     for misfit in decoded.misfits {
@@ -215,7 +215,10 @@ impl Reading {
         let read = original.as_ref().and_then(|body| decoder.read(body, &outline, &|_| None).ok());
         match &read {
             Some(answer) => self.said(answer, &mut facts),
-            None => (facts.total, facts.total_pages, facts.cursor, facts.next_url) = (None, None, None, None),
+            None => {
+                let PageFacts { rows, fresh, link, first_row, last_value, .. } = facts;
+                facts = PageFacts { rows, fresh, link, first_row, last_value, ..PageFacts::default() };
+            }
         }
         Ok((decoded, facts))
     }
@@ -246,6 +249,22 @@ impl Reading {
         facts
     }
 
+    /// Whether there is more, where a flag says it. A query of GraphQL asks for its flag, so that none is no.
+    fn more(&self, answer: &Answer<'_>) -> Option<bool> {
+        let flags = &self.paging.goes_on;
+        let says = |word: &str| flags.iter().any(|path| answer.at(path) == Some(word));
+        let names = || {
+            flags.iter().any(|path| {
+                answer.at(path).is_some_and(|text| text.starts_with('"') && !matches!(text, "\"\"" | "\"false\""))
+            })
+        };
+        let asked = matches!(&self.paging.style, PagingStyle::Cursor { into: Slot::GraphQl, .. });
+        match says("true") || names() {
+            true => Some(true),
+            false => (says("false") || (asked && !flags.is_empty())).then_some(false),
+        }
+    }
+
     /// Totals, and what the next page is asked for by.
     fn said(&self, answer: &Answer<'_>, facts: &mut PageFacts) {
         facts.total = answer.number_at(&self.paging.total);
@@ -254,9 +273,8 @@ impl Reading {
             Source::Body(paths) => answer.text_at(paths),
             Source::Header { pattern, .. } => from_header(self.reply.page_header.as_deref()?, pattern.as_deref()),
         });
-        let flags = &self.paging.goes_on;
-        let ended = !flags.is_empty() && !flags.iter().any(|path| answer.at(path) == Some("true"));
-        let next = next.filter(|_| !ended);
+        facts.more = self.more(answer);
+        let next = next.filter(|_| facts.more != Some(false));
         match &self.paging.style {
             PagingStyle::Cursor { .. } => facts.cursor = next,
             PagingStyle::NextUrl { .. } => facts.next_url = next,

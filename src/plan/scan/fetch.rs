@@ -29,11 +29,23 @@ pub struct Fetch {
     pub shown_filters: Vec<String>,
     /// The statement gives the rows itself: nothing is asked for.
     pub given: bool,
+    /// The rows are those that a write means: a row that leaves out what a filter asked for is not taken to have it, since
+    /// the API may have passed over the filter.
+    pub strict: bool,
     /// What is asked for, in order, each with a check of its rows.
     pub sets: Vec<(ParameterSet, Option<Arc<dyn PhysicalExpr>>)>,
 }
 
 impl Fetch {
+    /// Name and value of the columns that take a value from the request: those that are parameters alone, and those that
+    /// a row leaves out.
+    #[must_use]
+    pub fn echo(&self, set: &ParameterSet) -> Vec<(String, Value)> {
+        let needed = |name: &str| self.method.parameters.iter().any(|p| p.required && p.name == name);
+        let fills = set.fills.iter().filter(|(name, _)| !self.strict || needed(name));
+        set.echo.iter().chain(fills).cloned().collect()
+    }
+
     /// The call of one parameter set, of its first page.
     #[must_use]
     pub fn call(&self, set: &ParameterSet) -> Call {

@@ -18,8 +18,7 @@ use super::fetch::Fetch;
 use crate::error::{Error, Kind, Result};
 use crate::plan::context::StatementContext;
 use crate::plan::errors::unwrap;
-use crate::plan::reading::says_nothing_of;
-use crate::registry::{Parameter, fit};
+use crate::registry::{Parameter, aside, fit, takes_aside};
 use crate::rows::{schema, to_json};
 
 /// Keys beyond the budget are counted up to so many, to say how many there are: a list of millions is not kept for that.
@@ -62,8 +61,13 @@ pub async fn keyed(
                 if is_row_column && !parameter.exact {
                     set.checks.push((parameter.name.clone(), value.clone()));
                 }
-                if !is_row_column || says_nothing_of(&fetch.method, &parameter.name) {
-                    set.echo.push((parameter.name.clone(), value));
+                let aside = aside(&parameter.name);
+                let stands_aside =
+                    fetch.resource.column(&aside).is_some() && takes_aside(&fetch.resource, &aside) != aside;
+                match is_row_column {
+                    true if stands_aside => {}
+                    true => set.fills.push((parameter.name.clone(), value)),
+                    false => set.echo.push((parameter.name.clone(), value)),
                 }
             }
             let check = check(fetch, &set.checks)?;

@@ -54,6 +54,20 @@ const TOTALS: [&str; 9] = [
 ];
 const TOTAL_PAGES: [&str; 5] = ["total_pages", "page_count", "pages", "last_page", "num_pages"];
 
+/// Flags that say whether there is more.
+const FLAGS: [&str; 10] = [
+    "has_more",
+    "has_next",
+    "has_next_page",
+    "has_more_items",
+    "has_more_results",
+    "more",
+    "more_results",
+    "more_available",
+    "is_truncated",
+    "truncated",
+];
+
 /// Parameters that carry a token, and what their tokens are called in answers, the likeliest first.
 const TOKENS: [(&[&str], &[&str]); 5] = [
     (
@@ -102,6 +116,15 @@ impl Listing<'_> {
         paging
     }
 
+    /// One page, and where its answer says that there is more.
+    pub(super) fn told_only(&self) -> Paging {
+        let leaves = self.leaves();
+        let mut goes_on = flags(&leaves);
+        goes_on.extend(named(&leaves, &URLS, |_| true));
+        goes_on.extend(links(&leaves));
+        Paging { known: Known::Inferred, goes_on, ..Paging::whole() }
+    }
+
     /// What the document does not tell of a paging that it has in StackQL's words: sizes and totals.
     pub(super) fn fill(&self, mut paging: Paging) -> Paging {
         self.complete(&mut paging, &self.leaves());
@@ -128,6 +151,9 @@ impl Listing<'_> {
             if numbered {
                 paging.total_pages.extend(unsaid("total_pages"));
             }
+        }
+        if paging.goes_on.is_empty() {
+            paging.goes_on = flags(leaves);
         }
         let guessed = matches!(&paging.style, PagingStyle::Cursor { .. }) && self.token_style(leaves).is_none();
         if silent
@@ -238,14 +264,23 @@ fn whole(bound: f64) -> u64 {
 
 /// Where the leaves with these names stand, the names' order first.
 fn named(leaves: &[Leaf], names: &[&str], fits: impl Fn(&Leaf) -> bool) -> Vec<JsonPath> {
-    let of =
-        |name: &&str| leaves.iter().filter(|leaf| leaf.name == **name && fits(leaf)).map(|l| l.path.clone()).collect();
+    let fitting: Vec<&Leaf> = leaves.iter().filter(|leaf| !leaf.is_flag() && fits(leaf)).collect();
+    let of = |name: &&str| fitting.iter().filter(|l| l.name == **name).map(|l| l.path.clone()).collect();
     names.iter().flat_map(|name| -> Vec<JsonPath> { of(name) }).collect()
+}
+
+/// Where the answer says whether there is more.
+fn flags(leaves: &[Leaf]) -> Vec<JsonPath> {
+    let is_one = |leaf: &&Leaf| leaf.is_flag() && FLAGS.contains(&leaf.name.as_str());
+    leaves.iter().filter(is_one).map(|leaf| leaf.path.clone()).collect()
 }
 
 /// `links.next`, `_links.next.href`, and any `next` that is a URL by its format.
 fn links(leaves: &[Leaf]) -> Vec<JsonPath> {
     let is_link = |leaf: &&Leaf| {
+        if leaf.is_flag() {
+            return false;
+        }
         let keys: Vec<String> = leaf.path.0.iter().map(|key| sql_name(key)).collect();
         let among = keys.iter().rev().skip(1).any(|key| key == "links");
         match leaf.name.as_str() {

@@ -40,6 +40,11 @@ pub(super) struct Leaf {
 }
 
 impl Leaf {
+    /// It says yes or no.
+    pub fn is_flag(&self) -> bool {
+        self.words.iter().any(|word| word == "boolean")
+    }
+
     pub fn is_number(&self) -> bool {
         self.words.is_empty() || self.words.iter().any(|word| word == "integer" || word == "number")
     }
@@ -86,7 +91,7 @@ impl Walk<'_> {
             }
             return;
         }
-        if words.iter().any(|word| word == "array" || word == "boolean") {
+        if words.iter().any(|word| word == "array") {
             return;
         }
         let is_url = matches!(schema.get("format").and_then(Value::as_str), Some("uri" | "url" | "uri-reference"));

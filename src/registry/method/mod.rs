@@ -29,6 +29,7 @@ use parameters::{read_parameters, server};
 use place::Place;
 use told::{idempotency, paging, settles};
 
+pub use parameters::OWN_HEADERS;
 pub use told::header;
 
 /// A path of keys, or an error that names the place.
@@ -114,7 +115,11 @@ fn untold(place: &mut Place<'_>, http: HttpVerb, has_body: bool, listing: &Listi
         let is_list = own || listing.answer.many || listing.answer.columns.is_empty();
         return is_list.then(|| listing.fill(paging));
     }
-    (http == HttpVerb::Get && listing.answer.many).then(|| listing.infer())
+    match http {
+        HttpVerb::Get => listing.answer.many.then(|| listing.infer()),
+        // Nobody says whether its next page is got or posted.
+        _ => listing.answer.many.then(|| listing.told_only()),
+    }
 }
 
 fn order(keys: OrderKeys) -> Order {

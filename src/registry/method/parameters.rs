@@ -6,9 +6,13 @@ use serde_json::Value;
 use super::braces;
 use super::place::Place;
 use crate::error::{Error, Result};
-use crate::registry::model::{Comparison, Location, Manner, Parameter, PathPart, Predicate, Shape, Style};
+use crate::registry::model::{Comparison, Kind, Location, Manner, Parameter, PathPart, Predicate, Shape, Style};
 use crate::registry::weir_keys::{self, ParameterKeys};
 use crate::registry::{schema, sql_name};
+
+/// Headers that are the client's own, in small letters: no document and no statement sets them.
+pub const OWN_HEADERS: [&str; 7] =
+    ["authorization", "host", "content-length", "content-type", "transfer-encoding", "connection", "user-agent"];
 
 /// The server of a method, its operation, its path item or the document, and its variables as parameters. Where none
 /// says a whole URL, that is noted: a base URL may still be set.
@@ -79,9 +83,15 @@ fn names_in(text: &str) -> Vec<String> {
 pub(super) fn read_parameters(place: &mut Place<'_>, path: &[PathPart]) -> Result<Vec<Parameter>> {
     let lists = [place.item.and_then(|i| i.get("parameters")), place.operation.get("parameters")];
     let mut parameters: Vec<Parameter> = Vec::new();
+    let literals = literals(path);
     for value in lists.into_iter().flatten().filter_map(Value::as_array).flatten() {
         let value = place.document.resolve(value)?;
-        let Some(parameter) = parameter(place, value)? else { continue };
+        let Some(mut parameter) = parameter(place, value)? else { continue };
+        if let Some(literal) =
+            literals.iter().find(|(name, _)| parameter.location == Location::Query && *name == parameter.wire)
+        {
+            fix(&mut parameter, literal.1);
+        }
         match parameters.iter_mut().find(|p| p.wire == parameter.wire && p.location == parameter.location) {
             Some(known) => *known = parameter,
             None => parameters.push(parameter),
@@ -124,6 +134,20 @@ fn of_the_path(place: &mut Place<'_>, path: &[PathPart], parameters: &mut Vec<Pa
     });
 }
 
+/// The query that stands in the path itself.
+fn literals(path: &[PathPart]) -> Vec<(&str, &str)> {
+    let mut texts = path.iter().filter_map(|part| if let PathPart::Literal(text) = part { Some(text) } else { None });
+    let query = texts.find_map(|text| Some(text.split_once('?')?.1)).unwrap_or_default();
+    query.split('&').filter_map(|pair| pair.split_once('=')).filter(|(_, value)| !value.is_empty()).collect()
+}
+
+/// A parameter that stands in the path with its value: it may be told, and is sent once.
+fn fix(parameter: &mut Parameter, value: &str) {
+    parameter.location = Location::Nowhere;
+    parameter.required = false;
+    parameter.shape = Shape { kind: Kind::String, values: vec![value.to_owned()], ..Shape::default() };
+}
+
 /// One SQL name is one value. Parameters of one wire name share it, whatever their places; of others with the same SQL name the
 /// second is called by its place too.
 fn tell_apart(parameters: &mut [Parameter]) {
@@ -146,6 +170,8 @@ fn parameter(place: &mut Place<'_>, value: &Value) -> Result<Option<Parameter>> 
     let flag = |key: &str| value.get(key) == Some(&Value::Bool(true));
     let wire = text("name").ok_or_else(|| Error::document(format!("{}: a parameter has no name", place.here)))?;
     let location = match text("in") {
+        // Of three of these OpenAPI says it too: `parameters` tells nothing of them.
+        Some("header") if OWN_HEADERS.contains(&wire.to_ascii_lowercase().as_str()) => return Ok(None),
         Some("path") => Location::Path,
         Some("query") => Location::Query,
         Some("header") => Location::Header,
@@ -160,10 +186,14 @@ fn parameter(place: &mut Place<'_>, value: &Value) -> Result<Option<Parameter>> 
     let keys: ParameterKeys = weir_keys::read(value, &here)?;
     let predicate = keys.predicate.map(|p| predicate(&p, &here)).transpose()?;
     let content = value.get("content").and_then(Value::as_object).and_then(|c| c.iter().next());
-    let shape = match value.get("schema").or_else(|| content.and_then(|(_, media)| media.get("schema"))) {
+    let mut shape = match value.get("schema").or_else(|| content.and_then(|(_, media)| media.get("schema"))) {
         Some(s) => schema::shape(place.document, s, &here)?,
         None => Shape::default(),
     };
+    // An object of which nothing is said is often a text, as a mask of fields is.
+    if shape.kind == Kind::Object && shape.fields.is_empty() && !is_map(place, value) {
+        shape.kind = Kind::Any;
+    }
     let style = match content {
         Some((media, _)) if media.contains("json") => Style::Json,
         _ => style(place, (wire, location), text("style").unwrap_or_default()),
@@ -193,6 +223,13 @@ fn parameter(place: &mut Place<'_>, value: &Value) -> Result<Option<Parameter>> 
         hidden: keys.hidden,
         manner: Manner { style, explode, reserved: flag("allowReserved") },
     }))
+}
+
+/// Whether the document says what the keys of an object may hold.
+fn is_map(place: &Place<'_>, parameter: &Value) -> bool {
+    let schema = parameter.get("schema").and_then(|schema| place.document.resolve(schema).ok());
+    schema
+        .is_none_or(|schema| schema.get("additionalProperties").is_some() || schema.get("patternProperties").is_some())
 }
 
 fn style(place: &mut Place<'_>, (wire, location): (&str, Location), word: &str) -> Style {

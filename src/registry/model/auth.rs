@@ -185,6 +185,16 @@ impl AuthScheme {
         AuthScheme { kind: kind.to_owned(), way: AuthWay::Placed(placed) }
     }
 
+    /// What else can be done where its variables are not set.
+    #[must_use]
+    pub fn help(&self) -> Option<&'static str> {
+        (self.kind == "azure_default").then_some(
+            "Or sign in with the token of Azure's own tool: --auth '{\"PROVIDER\": {\"type\": \"bearer\", \"command\": \
+             [\"az\", \"account\", \"get-access-token\", \"--query\", \"accessToken\", \"--output\", \"tsv\"]}}'. Managed \
+             identities and the other ways of Azure's default are not supported.",
+        )
+    }
+
     /// Every source that must give something, in the order of the document.
     #[must_use]
     pub fn sources(&self) -> Vec<&CredentialSource> {

@@ -23,7 +23,7 @@ pub struct Paging {
     pub total_may_differ: bool,
     /// Who says all this.
     pub known: Known,
-    /// Where the answer says `true` as long as there is more. Nowhere: a token says it.
+    /// Where the answer says `true` as long as there is more, and `false` at the end. Nowhere: a token or a number says it.
     pub goes_on: Vec<JsonPath>,
     /// Where nothing tells how to ask for more: a page of so many rows may not be all.
     pub full: Vec<u64>,

@@ -20,7 +20,7 @@ use super::conditions::Conditions;
 use super::guard;
 use crate::error::{Error, Kind, Result};
 use crate::plan::{ResourceTable, folded, unwrap};
-use crate::registry::{Method, Resource, asks, columns_of};
+use crate::registry::{Method, Resource, aside, asks, columns_of};
 use crate::session::query::{Instead, Planned, select_of, statement_of};
 use crate::session::{Run, Session};
 use crate::sql::{self, Statement};
@@ -149,7 +149,10 @@ impl Target {
     /// The resource with what `method` takes and is no column of it as columns, and nothing hidden.
     fn nameable(&self, method: &Method) -> Resource {
         let mut resource = self.resource.as_ref().clone();
-        let new = columns_of(&resource.columns, asks(method).iter());
+        let asks = asks(method);
+        // What a list is asked by under a name that the method has too is not what the statement means by it.
+        resource.columns.retain(|c| !c.paths.is_empty() || asks.iter().all(|p| aside(&p.name) != c.name));
+        let new = columns_of(&resource.columns, asks.iter());
         resource.columns.extend(new);
         resource.columns.iter_mut().for_each(|c| c.hidden = false);
         resource
@@ -214,7 +217,7 @@ impl Session {
             return self.plan(run, statement_of(query)).await;
         }
         let shown = Arc::new(used);
-        let rows = ResourceTable::new(target.resource.clone(), &shown);
+        let rows = ResourceTable::new(target.resource.clone(), &shown).for_write();
         self.plan_over(run, query, (&nameable, table(rows))).await
     }
 

@@ -33,6 +33,8 @@ pub struct Reading<'a> {
     pub path: Option<Vec<String>>,
     /// A template stands between answer and rows.
     pub transform: Option<String>,
+    /// That template puts what a row has under `properties` beside the row's other keys, and nothing more.
+    pub flattens: bool,
 }
 
 pub fn reading<'a>(service: &'a Service, operation: &'a Operation, entry: Option<&Entry>) -> Reading<'a> {
@@ -48,7 +50,10 @@ pub fn reading<'a>(service: &'a Service, operation: &'a Operation, entry: Option
     let chosen = content.and_then(|all| media.and_then(|m| all.get_key_value(m)).or_else(|| all.iter().next()));
     let path = word("objectKey").and_then(Value::as_str).map_or_else(|| Some(Vec::new()), keys);
     let transform = word("transform").map(|t| t.get("type").and_then(Value::as_str).unwrap_or("?").to_owned());
+    let body = word("transform").and_then(|t| t.get("body")).and_then(Value::as_str).unwrap_or_default();
+    let flattens = body.contains("\"_flattened\"");
     Reading {
+        flattens,
         key,
         media: chosen.map_or("", |(name, _)| name).to_owned(),
         schema: chosen.and_then(|(_, content)| content.get("schema")),
@@ -91,21 +96,35 @@ pub fn answer(
     };
     let sampler = Sampler { root: &service.root, fill: Fill::All, request: false, choice: 0, items: ROWS };
     let mut body = sampler.value(schema, "value");
-    let known = reading.path.clone().filter(|_| reading.transform.is_none());
+    if reading.flattens
+        && let Some(rows) = reading.path.as_ref().and_then(|path| at_mut(&mut body, path))
+    {
+        match rows {
+            Value::Array(rows) => rows.iter_mut().for_each(nest),
+            row => nest(row),
+        }
+    }
+    let known = reading.path.clone().filter(|_| reading.transform.is_none() || reading.flattens);
     // A key of what is an array has nothing to say.
     let known = known.map(|path| if body.is_array() { Vec::new() } else { path });
+    if known.is_none() {
+        envelope(&mut body, &[], ROWS, page);
+    }
     let mut rows = known.as_ref().map(|path| settle(&mut body, path, said, page));
     if known.as_ref().is_some_and(|path| is_map(service, schema, path)) {
         rows = None;
     }
-    let mark = entry.and_then(|e| next(&mut body, e, request, page));
+    let mark = entry.and_then(|e| next(&mut body, (e, &reading, service), request, page));
     let more = mark.is_some();
     headers.extend(mark.flatten().map(|link| ("link".to_owned(), link)));
     let given = known.filter(|_| rows.is_some()).and_then(|path| at(&body, &path).cloned());
-    let given = match given {
+    let mut given: Vec<Value> = match given {
         Some(Value::Array(rows)) => rows,
         other => other.into_iter().collect(),
     };
+    if reading.flattens {
+        given.iter_mut().for_each(flatten);
+    }
     if reading.media.ends_with("json") || reading.media == "*/*" {
         return Answer { status, headers, body: body.to_string(), rows, given, more };
     }
@@ -114,6 +133,27 @@ pub fn answer(
     }
     let body = body.as_str().map_or_else(|| body.to_string(), str::to_owned);
     Answer { status, headers, body, rows: None, given: Vec::new(), more }
+}
+
+/// A row as it is before its document flattens it: but for what each resource has, all of it under `properties`.
+fn nest(row: &mut Value) {
+    const OWN: [&str; 9] = ["id", "name", "type", "location", "tags", "kind", "etag", "systemData", "identity"];
+    let Some(map) = row.as_object_mut() else { return };
+    let (own, inner): (Map<_, _>, Map<_, _>) = std::mem::take(map)
+        .into_iter()
+        .filter(|(key, _)| key != "properties")
+        .partition(|(key, _)| OWN.contains(&key.as_str()));
+    *map = own;
+    map.insert("properties".to_owned(), Value::Object(inner));
+}
+
+/// A row with what stands under `properties` in its place.
+fn flatten(row: &mut Value) {
+    let Some(map) = row.as_object_mut() else { return };
+    let inner = map.shift_remove("properties").and_then(|inner| inner.as_object().cloned()).unwrap_or_default();
+    for (key, value) in inner {
+        map.entry(key).or_insert(value);
+    }
 }
 
 /// The answer to a GraphQL query: rows where the selection looks for them.
@@ -204,6 +244,9 @@ fn folded(name: &str) -> String {
 /// A row has what it was asked for by.
 fn echo(row: &mut Value, said: &Said) {
     for (key, value) in row.as_object_mut().into_iter().flatten() {
+        if key == "properties" {
+            echo(value, said);
+        }
         let named = said.parameters.iter().find(|(_, name, _)| folded(name) == folded(key));
         let in_body = || said.body.as_ref()?.as_object()?.iter().find(|(name, _)| folded(name) == folded(key));
         let plain = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
@@ -271,29 +314,68 @@ fn envelope(value: &mut Value, path: &[String], rows: usize, page: usize) {
 /// Puts the way to a second page into a first answer, as the method's config says; the header where it is one. `None`
 /// where the config says nothing.
 #[expect(clippy::option_option, reason = "the outer one is whether there is a further page, the inner one a header")]
-fn next(body: &mut Value, entry: &Entry, request: &Request, page: usize) -> Option<Option<String>> {
-    let pagination = entry.config.pagination.as_ref().filter(|_| page == 0)?;
-    let word = |pointer: &str| pagination.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+fn next(
+    body: &mut Value,
+    (entry, reading, service): (&Entry, &Reading<'_>, &Service),
+    request: &Request,
+    page: usize,
+) -> Option<Option<String>> {
+    if page > 0 {
+        return None;
+    }
     let url = || {
         let host = request.header("host").unwrap_or_default();
         let query = if request.query.is_empty() { String::new() } else { format!("{}&", request.query) };
         format!("http://{host}{}?{query}{NEXT}=2", request.path)
     };
     let list = reading_has_list(body, entry);
+    let Some(pagination) = entry.config.pagination.as_ref() else {
+        // Nobody says so, and the schema has a link.
+        let flat = flat(&service.root, reading.schema.filter(|_| list)?, 0, 0);
+        let properties = flat.get("properties").and_then(Value::as_object)?;
+        let key = properties.keys().find(|key| ["nextlink", "odatanextlink"].contains(&folded(key).as_str()))?;
+        body.as_object_mut()?.insert(key.clone(), url().into());
+        return Some(None);
+    };
+    let word = |pointer: &str| pagination.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    let mut put = |key: &str, value: Value| {
+        let path = keys(key)?;
+        let (last, parents) = path.split_last()?;
+        let mut at = &mut *body;
+        for key in parents {
+            at = at.as_object_mut()?.entry(key.clone()).or_insert_with(|| json!({}));
+        }
+        at.as_object_mut()?.insert(last.clone(), value);
+        Some(())
+    };
+    if word("/algorithm") == "page_number" {
+        if !list {
+            return None;
+        }
+        put(word("/responseToken/key"), 1.into())?;
+        put(word("/responseTerminator/key"), 2.into())?;
+        return Some(None);
+    }
     match (word("/responseToken/location"), word("/requestToken/location")) {
         ("header", "request") if list => Some(Some(format!("<{}>; rel=\"next\"", url()))),
         ("body", location) if list => {
-            let path = keys(word("/responseToken/key"))?;
             let value = if location == "request" { url() } else { "second-page".to_owned() };
-            let (last, parents) = path.split_last()?;
-            let mut at = &mut *body;
-            for key in parents {
-                at = at.as_object_mut()?.entry(key.clone()).or_insert_with(|| json!({}));
-            }
-            at.as_object_mut()?.insert(last.clone(), value.into());
+            put(word("/responseToken/key"), value.into())?;
+            goes_on(body);
             Some(None)
         }
         _ => None,
+    }
+}
+
+/// The flags of the first page say that there is more.
+fn goes_on(body: &mut Value) {
+    for (key, value) in body.as_object_mut().into_iter().flatten() {
+        match value {
+            Value::Object(_) => goes_on(value),
+            Value::Bool(_) if ["hasmore", "hasnext", "more"].contains(&folded(key).as_str()) => *value = true.into(),
+            _ => {}
+        }
     }
 }
 

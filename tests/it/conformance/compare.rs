@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::server::Seen;
+use super::tokens::{TOKEN, credential};
 
 /// The first field that is not as it was given.
 pub fn differs(wished: &Value, sent: &str) -> String {
@@ -50,7 +51,7 @@ pub fn signed_in(provider: &Value, seen: &Seen) -> Option<String> {
     let mut at = provider.pointer("/config/auth");
     while let Some(auth) = at {
         let word = |key: &str| auth.get(key).and_then(Value::as_str);
-        let value = |key: &str| word(key).map(|name| format!("credential-{}", name.to_lowercase()));
+        let value = |key: &str| word(key).map(credential);
         let kind = word("type")?;
         let expected = match kind {
             "service_account" => format!("Bearer {}", super::account::TOKEN),
@@ -59,6 +60,7 @@ pub fn signed_in(provider: &Value, seen: &Seen) -> Option<String> {
                 let (user, password) = value("username_var").zip(value("password_var"))?;
                 format!("Basic {}", base64_text(format!("{user}:{password}").as_bytes()))
             }
+            "oauth2" | "azure_default" => format!("Bearer {TOKEN}"),
             "api_key" | "custom" => {
                 format!("{}{}", word("valuePrefix").unwrap_or_default(), value("credentialsenvvar")?)
             }
@@ -79,7 +81,7 @@ pub fn signed_in(provider: &Value, seen: &Seen) -> Option<String> {
     None
 }
 
-fn base64_text(bytes: &[u8]) -> String {
+pub fn base64_text(bytes: &[u8]) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut made = String::new();
     for chunk in bytes.chunks(3) {

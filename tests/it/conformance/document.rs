@@ -313,6 +313,11 @@ fn parameter(root: &Value, value: &Value) -> Option<Parameter> {
     let style = word("style").unwrap_or(if matches!(place.as_str(), "query" | "cookie") { "form" } else { "simple" });
     let content = value.get("content").and_then(Value::as_object).and_then(|all| all.values().next());
     let schema = content.and_then(|c| c.get("schema")).or_else(|| value.get("schema"));
+    // An object of which nothing is said may be any text.
+    let bare = |s: &&Value| {
+        resolve(root, s).as_object().is_some_and(|s| s.get("type") == Some(&"object".into()) && said(s) == 1)
+    };
+    let schema = schema.filter(|s| !bare(s));
     Some(Parameter {
         name: word("name")?.to_owned(),
         required: place == "path" || flag("required") == Some(true),
@@ -323,6 +328,11 @@ fn parameter(root: &Value, value: &Value) -> Option<Parameter> {
         json: content.is_some(),
         place,
     })
+}
+
+/// Keywords of a schema that say something of values.
+fn said(schema: &Map<String, Value>) -> usize {
+    schema.keys().filter(|key| !matches!(key.as_str(), "description" | "title" | "example")).count()
 }
 
 fn methods(service: &Service, provider: &Value) -> Vec<Entry> {

@@ -16,6 +16,7 @@ mod schema;
 mod server;
 mod statement;
 mod tally;
+mod tokens;
 mod walk;
 
 use std::path::{Path, PathBuf};

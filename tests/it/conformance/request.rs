@@ -132,6 +132,11 @@ fn allowed(
     request: &Request,
     entry: Option<&Entry>,
 ) -> (Said, Option<String>) {
+    if let Some(parameter) = entry.and_then(paged).filter(|p| operation.parameters.iter().all(|o| o.name != p.name)) {
+        let parameters = operation.parameters.iter().cloned().chain([parameter]).collect();
+        let operation = Operation { parameters, ..operation.clone() };
+        return allowed((service, &operation), captures, request, entry);
+    }
     let mut said = Said::default();
     if operation.graphql.is_some() {
         let problem = query(request, &mut said).err();
@@ -146,6 +151,23 @@ fn allowed(
 /// Whether parameters such as `__kind` choose the method and are not sent.
 pub fn drops_underscored(entry: &Entry) -> bool {
     entry.config.request_translate.as_deref() == Some("drop_double_underscore_params")
+}
+
+/// The parameter that `config.pagination` puts its token into, which need not be declared otherwise.
+fn paged(entry: &Entry) -> Option<Parameter> {
+    let token = entry.config.pagination.as_ref()?.get("requestToken")?;
+    let word = |key: &str| token.get(key).and_then(Value::as_str);
+    let (name, place) = word("key").zip(word("location").filter(|place| *place == "query"))?;
+    Some(Parameter {
+        name: name.to_owned(),
+        place: place.to_owned(),
+        required: false,
+        allow_empty: false,
+        schema: Value::Object(Map::new()),
+        style: "form".to_owned(),
+        explode: true,
+        json: false,
+    })
 }
 
 /// A GraphQL query is a text in a JSON body; what stands in it is the template's business.
@@ -184,6 +206,15 @@ fn parameters(
             "header" => {
                 request.header(&parameter.name).map(|text| (text.to_owned(), one_text(&service.root, parameter, text)))
             }
+            // What stands in the path is the document's own.
+            "query" if operation.literal_query.iter().any(|(name, _)| *name == parameter.name) => {
+                let parts: Vec<_> = of_query(&service.root, &query, parameter);
+                if parts.len() > 1 {
+                    return Err(format!("the query parameter `{}` is there {} times", parameter.name, parts.len()));
+                }
+                known.extend(parts);
+                continue;
+            }
             "query" => {
                 let parts = of_query(&service.root, &query, parameter);
                 known.extend(&parts);
@@ -192,7 +223,8 @@ fn parameters(
             _ => continue,
         };
         let place = &parameter.place;
-        let ignored = ["accept", "content-type", "authorization"].contains(&parameter.name.to_lowercase().as_str());
+        let ignored = ["accept", "content-type", "content-length", "authorization"]
+            .contains(&parameter.name.to_lowercase().as_str());
         match value {
             None if parameter.required && !(place == "header" && ignored) && !parameter.allow_empty => {
                 return Err(format!("the {place} parameter `{}` is missing", parameter.name));

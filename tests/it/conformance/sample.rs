@@ -69,16 +69,18 @@ impl Sampler<'_> {
         let properties = flat.get("properties").and_then(Value::as_object);
         for (key, property) in properties.into_iter().flatten() {
             let hidden = if self.request { "readOnly" } else { "writeOnly" };
-            if resolve(self.root, property).get(hidden) == Some(&Value::Bool(true)) {
+            let needed = required.contains(&key.as_str());
+            // What is read only in one place may be required in another, as the id of a reference.
+            let insists = needed && self.request && self.choice > 1;
+            if !insists && resolve(self.root, property).get(hidden) == Some(&Value::Bool(true)) {
                 continue;
             }
-            let needed = required.contains(&key.as_str());
             let limit = if needed { DEEPEST } else { DEEP };
             if depth < limit && (needed || self.fill != Fill::Required) {
                 made.insert(key.clone(), self.at(property, key, depth + 1, !needed));
             }
         }
-        for key in required {
+        for key in required.into_iter().filter(|_| self.request) {
             if !made.contains_key(key) && properties.is_none_or(|all| !all.contains_key(key)) {
                 made.insert(key.to_owned(), json!(key));
             }
@@ -217,30 +219,38 @@ fn text(flat: &Map<String, Value>, name: &str, falsy: bool) -> Value {
     if falsy && plain && least == 0 {
         return json!("");
     }
-    if let Some(pattern) = flat.get("pattern").and_then(Value::as_str)
-        && let Some(made) = matching(pattern, least, most, flat)
-    {
-        return made.into();
+    let format = flat.get("format").and_then(Value::as_str);
+    let usual = formatted(format.unwrap_or_default(), name);
+    if let Some(pattern) = flat.get("pattern").and_then(Value::as_str).filter(|p| !p.contains("YYYY")) {
+        // The usual form is what an API means; a pattern may allow a month of 77 as well.
+        let judge = super::schema::Judge::new(&Value::Null, &json!({"pattern": pattern}), true);
+        let fits = usual != name && judge.is_ok_and(|judge| judge.allows(&usual.into()));
+        if let Some(made) = matching(pattern, least, most, flat).filter(|_| !fits) {
+            return made.into();
+        }
     }
-    let formatted = match flat.get("format").and_then(Value::as_str) {
-        Some("date-time") => "2026-01-31T12:00:00Z",
-        Some("date") => "2026-01-31",
-        Some("time") => "12:00:00Z",
-        Some("uuid") => "f3a1c5de-0000-4000-8000-0123456789ab",
-        Some("email") => "someone@example.com",
-        Some("uri" | "url" | "uri-reference" | "uri-template") => "https://example.com/x",
-        Some("hostname" | "idn-hostname") => "host.example.com",
-        Some("ipv4") => "192.0.2.1",
-        Some("ipv6") => "2001:db8::1",
-        Some("byte") => "d2Vpcg==",
-        Some("duration") => "PT1H",
-        _ => name,
-    };
-    let mut made = formatted.to_owned();
+    let mut made = usual.to_owned();
     while made.chars().count() < least {
         made.push('x');
     }
     made.chars().take(most).collect::<String>().into()
+}
+
+fn formatted<'n>(format: &str, name: &'n str) -> &'n str {
+    match format {
+        "date-time" => "2026-01-31T12:00:00Z",
+        "date" => "2026-01-31",
+        "time" => "12:00:00Z",
+        "uuid" => "f3a1c5de-0000-4000-8000-0123456789ab",
+        "email" => "someone@example.com",
+        "uri" | "url" | "uri-reference" | "uri-template" => "https://example.com/x",
+        "hostname" | "idn-hostname" => "host.example.com",
+        "ipv4" => "192.0.2.1",
+        "ipv6" => "2001:db8::1",
+        "byte" => "d2Vpcg==",
+        "duration" => "PT1H",
+        _ => name,
+    }
 }
 
 /// A text that the pattern matches, always the same one.
@@ -250,6 +260,8 @@ fn matching(pattern: &str, least: usize, most: usize, flat: &Map<String, Value>)
         let judge = super::schema::Judge::new(&Value::Null, &json!({"pattern": pattern}), true);
         if let (Some(said), Ok(judge)) = (said, judge)
             && judge.allows(&said.into())
+            // What stands for a value in documentation is none.
+            && !said.contains("{{")
             && (least..=most).contains(&said.chars().count())
         {
             return Some(said.to_owned());

@@ -119,7 +119,8 @@ impl Bundle<'_> {
                     _ => None,
                 }
             }
-            "pattern" => (self.patterns && value.is_string()).then(|| value.clone()),
+            // Some are words for people: `YYYY-MM-DD`.
+            "pattern" => (self.patterns && value.as_str().is_some_and(|p| !p.contains("YYYY"))).then(|| value.clone()),
             "minimum" | "maximum" | "multipleOf" => value.is_number().then(|| value.clone()),
             "minLength" | "maxLength" | "minItems" | "maxItems" | "minProperties" | "maxProperties" => {
                 value.is_u64().then(|| value.clone())

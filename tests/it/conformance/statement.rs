@@ -95,7 +95,7 @@ impl Writer<'_> {
             quoted(&self.resource.name)
         );
         let all: Vec<&Given> = columns.iter().chain(&fields).collect();
-        let equal = |given: &&Given| format!("{} = {}", quoted(&given.0), literal(&given.1));
+        let equal = |given: &&Given| format!("{} = {}", spelled(&given.0), literal(&given.1));
         let condition = |given: &[&Given]| {
             let parts: Vec<String> = given.iter().map(equal).collect();
             if parts.is_empty() { String::new() } else { format!(" WHERE {}", parts.join(" AND ")) }
@@ -151,7 +151,11 @@ impl Writer<'_> {
             if !declared.required && (manner == Manner::Least || self.left_out(declared)) {
                 continue;
             }
-            let value = self.suited(self.value(&declared.schema, &declared.name)?, parameter);
+            let fixed = self.operation.literal_query.iter().find(|(name, _)| *name == declared.name);
+            let value = match fixed {
+                Some((_, value)) => value.as_str().into(),
+                None => self.suited(self.value(&declared.schema, &declared.name)?, parameter),
+            };
             if columns.iter().any(|(name, _)| *name == parameter.name) {
                 continue;
             }
@@ -279,6 +283,13 @@ impl Writer<'_> {
         }
         Err("?no body can be made".to_owned())
     }
+}
+
+/// A name as it is typed: StackQL's own words for a request's fields without quotes.
+fn spelled(name: &str) -> String {
+    let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    let mixed = name.starts_with(|c: char| c.is_ascii_lowercase()) && name.chars().any(|c| c.is_ascii_uppercase());
+    if plain && mixed { name.to_owned() } else { quoted(name) }
 }
 
 /// A quoted name.
