@@ -224,7 +224,7 @@ fn network_and_budget() -> Vec<Case> {
         case(
             5,
             "no answer within the statement's time",
-            "SET statement_timeout = 0.05; $LIST",
+            "SET statement_timeout = 0.5; $LIST",
             &["time ran out after", "ms"],
         )
         .with(|w, p| {

@@ -38,11 +38,13 @@ pub struct Fetch {
 
 impl Fetch {
     /// Name and value of the columns that take a value from the request: those that are parameters alone, and those that
-    /// a row leaves out.
+    /// a row leaves out, where the request cannot do without them or the method's rows never have them. A row that could
+    /// have said it and does not says nothing.
     #[must_use]
     pub fn echo(&self, set: &ParameterSet) -> Vec<(String, Value)> {
         let needed = |name: &str| self.method.parameters.iter().any(|p| p.required && p.name == name);
-        let fills = set.fills.iter().filter(|(name, _)| !self.strict || needed(name));
+        let never = |name: &str| self.method.answer.columns.iter().all(|c| c.name != name);
+        let fills = set.fills.iter().filter(|(name, _)| needed(name) || (!self.strict && never(name)));
         set.echo.iter().chain(fills).cloned().collect()
     }
 
