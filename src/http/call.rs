@@ -325,6 +325,23 @@ mod tests {
     }
 
     #[test]
+    fn a_path_within_a_path_keeps_its_slashes_and_leads_nowhere_else() {
+        let scoped = |scope: &str| {
+            let mut method = method(HttpVerb::Get, "/{scope}/locks");
+            method.parameters = vec![parameter("scope", Location::Path)];
+            method.parameters[0].manner.reserved = true;
+            prepare(&call(method, &[("scope", json!(scope))]), BASE).map(|prepared| prepared.url.to_string())
+        };
+        for scope in ["subscriptions/s 1/groups/g", "/subscriptions/s 1/groups/g/"] {
+            assert_eq!(scoped(scope).unwrap(), "https://api.example/v1/subscriptions/s%201/groups/g/locks");
+        }
+        assert_eq!(scoped("a?b#c").unwrap(), "https://api.example/v1/a%3Fb%23c/locks");
+        for wrong in ["", "/", "a//b", "a/../b", "a/%2e%2e/b", "//evil.example/x"] {
+            assert!(scoped(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
     fn a_path_value_that_names_nothing_or_another_path_is_refused_by_name() {
         let bad = ["", "  ", ".", "..", "%2e%2e", "%252E%252e", "a/../b", "..\\x", "%2e%2e%2fzones"];
         let values = bad.iter().map(|text| json!(text)).chain([Value::Null, json!([]), json!(["a", ""])]);

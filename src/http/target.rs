@@ -127,7 +127,23 @@ fn path_value(call: &Call, wire: &str, masked: bool) -> Result<String> {
         let pairs = map.iter().map(|(key, value)| format!("{}={}", encode(key), encode(&scalar(value))));
         return Ok(pairs.collect::<Vec<_>>().join(","));
     }
+    if parameter.is_some_and(|p| p.manner.reserved)
+        && let [text] = texts.as_slice()
+    {
+        return match segments(text) {
+            Some(path) => Ok(path),
+            None => refuse("a path with an empty part"),
+        };
+    }
     Ok(texts.iter().map(|t| encode(t)).collect::<Vec<_>>().join(","))
+}
+
+/// A path within a path: its parts encoded, and its slashes as they are. A slash at either end says nothing.
+fn segments(text: &str) -> Option<String> {
+    let text = text.strip_prefix('/').unwrap_or(text);
+    let text = text.strip_suffix('/').unwrap_or(text);
+    let parts: Vec<String> = text.split('/').map(encode).collect();
+    parts.iter().all(|part| !part.trim().is_empty()).then(|| parts.join("/"))
 }
 
 /// Whether a segment of `text` is `.` or `..`, however often it has been percent-encoded: some gateways decode more

@@ -109,8 +109,31 @@ pub(super) fn read_parameters(place: &mut Place<'_>, path: &[PathPart]) -> Resul
             parameters.extend(parameter(place, &value)?);
         }
     }
+    for parameter in parameters.iter_mut().filter(|p| p.location == Location::Path) {
+        parameter.manner.reserved |= begins_the_path(path, &parameter.wire) && names_a_path(&parameter.name);
+    }
     tell_apart(&mut parameters);
     Ok(parameters)
+}
+
+/// Whether the path's first segment is the parameter: the whole of another path may stand there, as in Azure's
+/// `/{scope}/providers/..`.
+fn begins_the_path(path: &[PathPart], wire: &str) -> bool {
+    let (slash, first, rest) = match path {
+        [PathPart::Literal(slash), PathPart::Parameter(first), rest @ ..] => (slash.as_str(), first, rest),
+        [PathPart::Parameter(first), rest @ ..] => ("/", first, rest),
+        _ => return false,
+    };
+    let ends = match rest.first() {
+        Some(PathPart::Literal(next)) => next.starts_with(['/', '?']),
+        Some(PathPart::Parameter(_)) => false,
+        None => true,
+    };
+    slash == "/" && first == wire && ends
+}
+
+fn names_a_path(name: &str) -> bool {
+    name == "resource_id" || name.split('_').any(|word| matches!(word, "scope" | "uri" | "path"))
 }
 
 /// A declared parameter of the path goes where the path has its name, or has it in another spelling; one that the path
@@ -221,7 +244,7 @@ fn parameter(place: &mut Place<'_>, value: &Value) -> Result<Option<Parameter>> 
         predicate,
         exact: keys.exact,
         hidden: keys.hidden,
-        manner: Manner { style, explode, reserved: flag("allowReserved") },
+        manner: Manner { style, explode, reserved: flag("allowReserved") || flag("x-ms-skip-url-encoding") },
     }))
 }
 
@@ -262,4 +285,34 @@ fn predicate(keys: &weir_keys::PredicateKeys, place: &str) -> Result<Predicate> 
         return Err(Error::document(format!("{place}.x-weir.predicate: `send` must say what to send")));
     }
     Ok(Predicate { column: keys.column.clone(), operator, send })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parameter_that_begins_the_path_and_is_called_so_may_be_a_path() {
+        let literal = |text: &str| PathPart::Literal(text.to_owned());
+        let named = |name: &str| PathPart::Parameter(name.to_owned());
+        assert!(begins_the_path(&[literal("/"), named("scope"), literal("/providers/locks")], "scope"));
+        assert!(begins_the_path(&[literal("/"), named("scope"), literal("?version=1")], "scope"));
+        assert!(begins_the_path(&[literal("/"), named("resourceId")], "resourceId"));
+        for path in [
+            vec![literal("/of/"), named("scope"), literal("/locks")],
+            vec![literal("/"), named("scope"), literal(".json")],
+            vec![literal("/"), named("scope"), named("x")],
+            vec![literal("/"), named("x"), literal("/"), named("scope")],
+        ] {
+            assert!(!begins_the_path(&path, "scope"), "{path:?}");
+        }
+        assert!(["scope", "resource_uri", "resource_id", "scope_path"].iter().all(|name| names_a_path(name)));
+        assert!(!["id", "owner", "zone_id", "telescope"].iter().any(|name| names_a_path(name)));
+    }
+
+    #[test]
+    fn what_stands_in_the_path_with_its_value_is_told_and_not_sent() {
+        let path = [PathPart::Literal("/rules?masked=true&empty=&version=1".to_owned())];
+        assert_eq!(literals(&path), [("masked", "true"), ("version", "1")]);
+    }
 }
