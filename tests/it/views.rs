@@ -211,6 +211,8 @@ async fn a_view_that_cannot_be_read_is_refused_with_its_name_and_hides_no_other(
         let error = yard.refused(&format!("SELECT * FROM yard.fleet.{table}")).await;
         assert!(error.contains(reason), "{table}: {error}");
     }
+    let error = yard.refused("DELETE FROM yard.fleet.vw_names WHERE shipName = 'a'").await;
+    assert!(error.contains("does not support DELETE") && error.contains("it supports SELECT"), "{error}");
     let error = yard.refused("COPY yard.fleet.vw_names TO 'never.parquet'").await;
     assert!(error.contains("is a view") && error.contains("COPY (SELECT"), "{error}");
     let resources = yard.read("SHOW RESOURCES IN yard.fleet").await;
