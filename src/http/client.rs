@@ -146,7 +146,6 @@ impl Client {
     /// Sends the request and follows its redirects. What happens on the way is noted in `course`.
     async fn follow(&self, exchange: &Exchange, call: &Call, course: &mut Course) -> Result<Reply> {
         let mut prepared = prepare(call, exchange.base_url.as_deref())?;
-        exchange.credentials.check_places(call)?;
         let scoped = exchange.credentials.scoped(call)?.map(|credentials| Exchange { credentials, ..exchange.clone() });
         let exchange = scoped.as_ref().unwrap_or(exchange);
         prepared.secrets.iter().for_each(|secret| exchange.redactor.learn(secret.expose()));

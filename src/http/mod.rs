@@ -27,7 +27,7 @@ mod written;
 #[cfg(test)]
 mod scripted;
 
-pub use auth::{Credentials, Keyring, Placeholders, Reader, placeholders};
+pub use auth::{Credentials, Keyring, Placeholders, Reader, check_places, placeholders};
 pub use call::{Call, Prepared, prepare};
 pub use client::{Client, ClientOptions, Delivery};
 pub use content::{content, misshapen};

@@ -18,7 +18,7 @@ use super::progress::Progress;
 use super::scan::answers::Answers;
 use super::warnings::Warnings;
 use crate::error::{Error, Kind, Result};
-use crate::http::{Budget, Client, Credentials, Exchange, Keyring, Notices};
+use crate::http::{Budget, Call, Client, Credentials, Exchange, Keyring, Notices, check_places};
 use crate::registry::{Access, Parameter, Registry, Resource};
 use crate::secret::{MASK, Redactor};
 
@@ -166,6 +166,14 @@ impl StatementContext {
             })?,
         };
         found.map_err(|e| Error::new(Kind::Internal, format!("credentials could not be looked up: {e}")))?
+    }
+
+    /// Refuses a call that gives a value where the provider's credential stands. No credential is looked up.
+    ///
+    /// # Errors
+    /// When the call gives one, or the provider is not known.
+    pub fn check_places(&self, provider: &str, call: &Call) -> Result<()> {
+        check_places(&self.registry.provider(provider)?.access, &self.keyring, call)
     }
 
     /// From now on the engine's messages show no values.

@@ -168,6 +168,9 @@ pub fn choose<'a>(resource: &'a Resource, verb: Verb, supply: &Supply<'_>) -> Re
 fn unsupported(resource: &Resource, verb: Verb) -> Error {
     let mut verbs: Vec<String> =
         Verb::ALL.into_iter().filter(|v| resource.methods_of(*v).next().is_some()).map(|v| v.to_string()).collect();
+    if !resource.views.is_empty() && resource.verbs.select.is_empty() {
+        verbs.insert(0, Verb::Select.to_string());
+    }
     if verbs.is_empty() {
         verbs.push("nothing".to_owned());
     }

@@ -57,6 +57,8 @@ components:
       config: {views: {select: {ddl: SELECT * FROM yard.fleet.circle}}}
     broken:
       config: {views: {select: {ddl: SELECT no_such_function(id) AS x FROM yard.fleet.ships}}}
+    nosy:
+      config: {views: {select: {ddl: "SELECT * FROM \"/etc/passwd.csv\""}}}
     garbled:
       config: {views: {select: {ddl: SELEKT 1}}}
 "#;
@@ -206,13 +208,16 @@ async fn a_view_that_cannot_be_read_is_refused_with_its_name_and_hides_no_other(
     for (table, reason) in [
         ("circle", "without an end"),
         ("broken", "around the view yard.fleet.broken"),
+        ("nosy", "it reads the file `/etc/passwd.csv`, which a document must not"),
         ("garbled", "the view yard.fleet.garbled cannot be read"),
     ] {
         let error = yard.refused(&format!("SELECT * FROM yard.fleet.{table}")).await;
         assert!(error.contains(reason), "{table}: {error}");
     }
+    let error = yard.refused("DELETE FROM yard.fleet.vw_names WHERE shipName = 'a'").await;
+    assert!(error.contains("does not support DELETE") && error.contains("it supports SELECT"), "{error}");
     let error = yard.refused("COPY yard.fleet.vw_names TO 'never.parquet'").await;
     assert!(error.contains("is a view") && error.contains("COPY (SELECT"), "{error}");
     let resources = yard.read("SHOW RESOURCES IN yard.fleet").await;
-    assert_eq!(resources.0.len(), 9);
+    assert_eq!(resources.0.len(), 10);
 }

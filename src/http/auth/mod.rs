@@ -7,6 +7,7 @@ mod base64;
 mod jwt;
 mod keyring;
 mod placeholder;
+mod places;
 mod token;
 
 use std::borrow::Cow;
@@ -27,6 +28,7 @@ use crate::secret::{Redactor, Secret};
 use aws::{AwsKeys, Scope, Signable};
 pub use keyring::{Keyring, Reader};
 pub use placeholder::{Placeholders, placeholders};
+pub use places::check_places;
 pub(super) use token::{TokenSource, Tokens};
 
 /// What signs requests in.
@@ -121,28 +123,6 @@ impl Credentials {
         let region = call.method.parameters.iter().find(named).and_then(|p| call.argument(&p.wire)?.as_str());
         let scope = Scope::of(meant.host_str().unwrap_or_default(), region)?;
         Ok(Some(Credentials(Signer::Aws(Arc::clone(keys), Some(scope)))))
-    }
-
-    /// Refuses a statement's value where a credential stands: one of the two would be lost without a word.
-    pub(super) fn check_places(&self, call: &Call) -> Result<()> {
-        let taken = |p: &&Parameter| match (&self.0, p.location) {
-            (Signer::Placed(placed), Location::Header) => placed
-                .iter()
-                .any(|(place, _)| matches!(place, CredentialPlace::Header(name) if name.eq_ignore_ascii_case(&p.wire))),
-            (Signer::Placed(placed), Location::Query) => {
-                placed.iter().any(|(place, _)| matches!(place, CredentialPlace::Query(name) if *name == p.wire))
-            }
-            _ => false,
-        };
-        let given = |p: &&Parameter| call.argument(&p.wire).is_some_and(|value| !value.is_null());
-        match call.method.parameters.iter().filter(taken).find(given) {
-            None => Ok(()),
-            Some(parameter) => Err(Error::statement(format!(
-                "`{}` is where the credential stands, and a statement cannot replace it",
-                parameter.name
-            ))
-            .hint(format!("Leave `{}` out: the request is signed in without it.", parameter.name))),
-        }
     }
 
     /// The source of tokens, where there is one.
@@ -327,11 +307,9 @@ fn is_loopback(url: &Url) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
     use crate::http::call::prepare;
-    use crate::http::scripted::{keyring, method, parameter};
+    use crate::http::scripted::{keyring, method};
     use crate::registry::HttpVerb;
 
     fn access() -> Access {
@@ -354,19 +332,6 @@ mod tests {
         let prepared = prepare(&call, None).unwrap();
         let signed = credentials.sign(&prepared, None).unwrap();
         signed.headers.into_iter().map(|(name, value)| (name, value.expose().to_owned())).collect()
-    }
-
-    #[test]
-    fn a_statement_does_not_replace_a_credential_and_other_ways_leave_its_place_free() {
-        let mut method = method(HttpVerb::Get, "/x");
-        method.parameters = vec![parameter("x-key", Location::Header)];
-        let given = Call::new(Arc::new(method), vec![("x-key".into(), json!("mine"))]);
-        let free = Call { arguments: Vec::new(), ..given.clone() };
-        let (by_key, by_token) =
-            (find(&[("KEY", "k"), ("EMAIL", "e")]).unwrap(), find(&[("TOKEN", "tok-123456")]).unwrap());
-        let error = by_key.check_places(&given).unwrap_err();
-        assert!(error.message().contains("is where the credential stands"), "{error}");
-        assert!(by_key.check_places(&free).is_ok() && by_token.check_places(&given).is_ok());
     }
 
     fn pair(name: &str, value: &str) -> (String, String) {

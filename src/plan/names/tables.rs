@@ -255,7 +255,7 @@ impl Tables<'_> {
 }
 
 /// A file: quoted, or with a path's marks in its name.
-fn is_file(ident: &Ident) -> bool {
+pub(super) fn is_file(ident: &Ident) -> bool {
     ident.quote_style.is_some() && ident.value.contains(['.', '/'])
 }
 

@@ -74,7 +74,9 @@ impl FetchExec {
             let mut set = set.clone();
             unknown().for_each(|p| set.send(p, Value::String(p.wire.clone())));
             let unknown: Vec<&str> = unknown().map(|p| p.wire.as_str()).collect();
-            let prepared = prepare(&fetch.call(&set).with_page(page), base_url.as_deref())?;
+            let call = fetch.call(&set).with_page(page);
+            context.check_places(&fetch.resource.provider, &call)?;
+            let prepared = prepare(&call, base_url.as_deref())?;
             let each = if unknown.is_empty() { String::new() } else { format!(" for each {}", unknown.join(", ")) };
             let body =
                 prepared.shown_body.filter(|_| !set.body.is_empty()).map(|b| format!(" {b}")).unwrap_or_default();

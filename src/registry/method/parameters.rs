@@ -228,6 +228,9 @@ fn parameter(place: &mut Place<'_>, value: &Value) -> Result<Option<Parameter>> 
         (None, Location::Query) => style == Style::Plain,
         (None, _) => false,
     };
+    let signs_in = place.signs_in(location, wire);
+    // Whoever gives it all the same gives a secret.
+    shape.secret |= signs_in;
     let unsent = wire.starts_with("__") && place.drops_double_underscore();
     // What is not sent says nothing of a row's column.
     let plain = if unsent { wire.to_owned() } else { sql_name(wire) };
@@ -235,8 +238,7 @@ fn parameter(place: &mut Place<'_>, value: &Value) -> Result<Option<Parameter>> 
         name: keys.name.or_else(|| text("x-stackQL-alias").map(str::to_owned)).unwrap_or(plain),
         wire: wire.to_owned(),
         location: if unsent { Location::Nowhere } else { location },
-        required: location == Location::Path
-            || (flag("required") && !flag("allowEmptyValue") && !place.signs_in(location, wire)),
+        required: location == Location::Path || (flag("required") && !flag("allowEmptyValue") && !signs_in),
         shape,
         description: schema::description(value),
         variable: keys.default.map(|d| d.env),

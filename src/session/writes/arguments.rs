@@ -116,6 +116,7 @@ pub(super) fn call_of(
     shared_with_body(run, method, &arguments, &mut body)?;
     let mut call = Call::new(method.clone(), arguments);
     call.body = body.map(Value::Object);
+    run.context.check_places(&resource.provider, &call)?;
     let request = prepare(&call, run.context.base_url(&resource.provider)?.as_deref())?;
     Ok(Planned { call, request, sent })
 }

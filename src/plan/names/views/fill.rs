@@ -230,6 +230,7 @@ mod tests {
             ("WHERE NOT region = 'south'", "kind = 'K' AND region = 'north' AND size > 3", ""),
             // What another relation has is awaited.
             ("WHERE region = upper('south')", "kind = 'K' AND size > 3", ""),
+            ("JOIN u USING (region)", "kind = 'K' AND size > 3", ""),
             ("JOIN u ON u.a = v.region", "kind = 'K' AND size > 3", ""),
             ("WHERE region = (SELECT 1) AND region = 'south'", "kind = 'K' AND region = 'south' AND size > 3", ""),
             // Under any spelling; what is no column of the rows has done its work.

@@ -16,7 +16,7 @@ use sqlparser::parser::Parser;
 use sqlparser::tokenizer::Span;
 
 use super::spelling::called;
-use super::tables::{folded, idents};
+use super::tables::{folded, idents, is_file};
 use crate::error::{Error, Result};
 use crate::plan::json::respell_from;
 use crate::registry::{Resource, View, sql_name};
@@ -89,19 +89,22 @@ fn parsed(resource: &Resource, view: &View) -> Result<Query> {
     };
     let mut parser = Parser::new(&GenericDialect {}).try_with_sql(&view.sql).map_err(|e| refuse(&e.to_string()))?;
     let mut query = *parser.parse_query().map_err(|e| refuse(&e.to_string()))?;
-    let _ = VisitMut::visit(&mut query, &mut Unplaced);
+    if let ControlFlow::Break(why) = VisitMut::visit(&mut query, &mut Unplaced) {
+        return Err(refuse(&why));
+    }
     tell_apart(&mut query);
     respell_from(&mut query);
     Ok(query)
 }
 
-/// What stands in a view has no place in the statement. Its names for columns become SQL names, as all are.
+/// What stands in a view has no place in the statement. Its names for columns become SQL names, as all are. A document
+/// reads no files of this machine.
 struct Unplaced;
 
 impl VisitorMut for Unplaced {
-    type Break = ();
+    type Break = String;
 
-    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<String> {
         match expr {
             Expr::Identifier(ident) => ident.span = Span::empty(),
             Expr::CompoundIdentifier(parts) => parts.iter_mut().for_each(|part| part.span = Span::empty()),
@@ -110,13 +113,18 @@ impl VisitorMut for Unplaced {
         ControlFlow::Continue(())
     }
 
-    fn pre_visit_relation(&mut self, name: &mut ObjectName) -> ControlFlow<()> {
+    fn pre_visit_relation(&mut self, name: &mut ObjectName) -> ControlFlow<String> {
+        if let [only] = idents(name).as_slice()
+            && is_file(only)
+        {
+            return ControlFlow::Break(format!("it reads the file `{}`, which a document must not", only.value));
+        }
         let parts = idents(name).into_iter().map(|part| Ident { span: Span::empty(), ..part });
         *name = ObjectName::from(parts.collect::<Vec<_>>());
         ControlFlow::Continue(())
     }
 
-    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<String> {
         for item in &mut select.projection {
             if let SelectItem::ExprWithAlias { alias, .. } = item {
                 *alias = Ident::with_quote('"', sql_name(&alias.value));

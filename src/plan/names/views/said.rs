@@ -43,8 +43,21 @@ pub fn conditions(select: &Select) -> Vec<Condition> {
             JoinOperator::Left(c) | JoinOperator::LeftOuter(c) => (c, true),
             _ => continue,
         };
-        let JoinConstraint::On(on) = constraint else { continue };
         let joined = name_of(&join.relation);
+        let on = match constraint {
+            JoinConstraint::On(on) => on,
+            JoinConstraint::Using(columns) => {
+                let relation = joined.filter(|_| outer);
+                let names = columns.iter().filter_map(|name| idents(name).pop());
+                found.extend(names.map(|name| Condition {
+                    relation: relation.clone(),
+                    column: key(&name.value),
+                    said: Said::Later,
+                }));
+                continue;
+            }
+            _ => continue,
+        };
         // Rows of the side that is kept are there whatever the condition says.
         let counts = |c: &Condition| !outer || (c.relation.is_some() && c.relation == joined);
         found.extend(conjuncts(on).into_iter().filter_map(condition).flatten().filter(counts));
