@@ -241,19 +241,14 @@ async fn events_that_cannot_be_written_are_told_once_and_stop_nothing() {
 #[tokio::test]
 async fn a_check_plans_a_copy_to_every_format() {
     let endings = ["csv", "tsv", "json", "jsonl", "md", "html", "vl.json", "sql", "parquet", "arrow", "arrows"];
-    let copies: String =
+    let copies: Vec<String> =
         endings.iter().map(|end| format!("COPY (SELECT 1 AS a, 'x' AS b) TO 'never.{end}';\n")).collect();
+    let copies = copies.concat();
     let script = format!("{copies}COPY (SELECT nope) TO 'never.md';\nCOPY (SELECT 1) TO 'never.nope';\n");
     let (ran, folder) = Program::new().file("s.sql", &script).arguments(["check", "s.sql"]).run_kept().await;
     ran.code(1).says(&["2 errors", "s.sql:12:14: ", "s.sql:13:1: the name `never.nope` does not tell a format"]);
-    assert!(
-        std::fs::read_dir(folder.path()).unwrap().all(|e| !e
-            .unwrap()
-            .file_name()
-            .to_str()
-            .unwrap()
-            .starts_with("never"))
-    );
+    let left = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+    assert!(left.into_iter().all(|name| !name.to_str().unwrap().starts_with("never")));
 }
 
 #[tokio::test]
