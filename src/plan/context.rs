@@ -136,7 +136,12 @@ impl StatementContext {
             let mut exchanges = self.exchanges.lock().unwrap_or_else(PoisonError::into_inner);
             exchanges.entry(provider.to_owned()).or_default().clone()
         };
-        exchange.get_or_init(|| self.sign_in(provider)).await.clone()
+        let found = exchange.get_or_init(|| self.sign_in(provider)).await.clone();
+        // Outside of weir's own sessions all statements are one, and the next may do better.
+        if found.is_err() && self.statement == 0 {
+            self.exchanges.lock().unwrap_or_else(PoisonError::into_inner).remove(provider);
+        }
+        found
     }
 
     async fn sign_in(&self, provider: &str) -> Result<Arc<Exchange>> {

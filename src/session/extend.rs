@@ -30,12 +30,15 @@ pub fn extend(mut builder: SessionStateBuilder, options: SessionOptions) -> Resu
         settings.defaults.extend(account.defaults.iter().map(named));
     }
     let client = Client::new(ClientOptions { policy: settings.policy(), ..ClientOptions::default() });
+    let (keyring, leash) = keyring::keyring(&variables);
+    // Whoever has the builder has no end that this could know of.
+    std::mem::forget(leash);
     let context = Arc::new(StatementContext {
         registry: registry.clone(),
         client,
         statement: 0,
         defaults: Defaults { set: settings.defaults.clone(), variables: variables.clone(), stand_ins: false },
-        keyring: keyring::keyring(&variables),
+        keyring,
         variables,
         warnings: Warnings::default(),
         redactor: Redactor::default(),

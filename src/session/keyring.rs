@@ -4,9 +4,9 @@
 
 use std::collections::HashMap;
 use std::io::Read;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::{SessionOptions, accounts};
@@ -49,10 +49,50 @@ pub fn registry(options: &SessionOptions) -> Result<Registry> {
     Ok(registry)
 }
 
-/// The credentials of a session with these environment variables.
-pub fn keyring(variables: &Arc<HashMap<String, String>>) -> Keyring {
+/// The command that is being run; one at a time in a session.
+#[derive(Debug, Clone, Default)]
+struct UnderWay(Arc<Mutex<Seat>>);
+
+#[derive(Debug, Default)]
+struct Seat {
+    child: Option<Child>,
+    /// Nobody needs credentials any more.
+    over: bool,
+}
+
+impl UnderWay {
+    fn seat(&self) -> MutexGuard<'_, Seat> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Seat {
+    fn end(&mut self) {
+        if let Some(child) = &mut self.child {
+            // It may have ended by itself.
+            let _ = child.kill();
+        }
+    }
+}
+
+/// Ends the command that is being run when it is dropped: whoever needed the credentials is gone.
+#[derive(Debug)]
+pub struct Leash(UnderWay);
+
+impl Drop for Leash {
+    fn drop(&mut self) {
+        let mut seat = self.0.seat();
+        seat.over = true;
+        seat.end();
+    }
+}
+
+/// The credentials of a session with these environment variables, and what ends their command with the session.
+pub fn keyring(variables: &Arc<HashMap<String, String>>) -> (Keyring, Leash) {
     let home = variables.get("HOME").cloned();
     let printed: Mutex<HashMap<Vec<String>, Secret>> = Mutex::default();
+    let under_way = UnderWay::default();
+    let leash = Leash(under_way.clone());
     let read: Reader = Arc::new(move |source| match source {
         CredentialSource::File(path) => file(path, home.as_deref()),
         CredentialSource::Command(words) => {
@@ -60,13 +100,13 @@ pub fn keyring(variables: &Arc<HashMap<String, String>>) -> Keyring {
             if let Some(known) = printed.get(words) {
                 return Ok(known.expose().to_owned());
             }
-            let text = command(words, PATIENCE)?;
+            let text = command(words, PATIENCE, &under_way)?;
             printed.insert(words.clone(), Secret::new(&text));
             Ok(text)
         }
         other => Err(Error::new(Kind::Internal, format!("{} is neither a file nor a command", other.label()))),
     });
-    Keyring::new(variables.clone(), read)
+    (Keyring::new(variables.clone(), read), leash)
 }
 
 fn file(path: &str, home: Option<&str>) -> Result<String> {
@@ -94,7 +134,7 @@ fn text(bytes: Vec<u8>) -> Result<String, &'static str> {
     if text.trim().is_empty() { Err("it is empty") } else { Ok(text.to_owned()) }
 }
 
-fn command(words: &[String], patience: Duration) -> Result<String> {
+fn command(words: &[String], patience: Duration, under_way: &UnderWay) -> Result<String> {
     let (program, arguments) = words.split_first().map_or(("", &[][..]), |(first, rest)| (first.as_str(), rest));
     let failed = |why: String| {
         Error::new(Kind::Credentials, format!("the command {program}, which gives the credentials, {why}"))
@@ -107,8 +147,17 @@ fn command(words: &[String], patience: Duration) -> Result<String> {
         .stderr(Stdio::null())
         .spawn()
         .map_err(|e| failed(format!("cannot be started: {e}")))?;
-    let ended = collected(&mut child, Instant::now() + patience);
-    if ended.is_err() {
+    let output = child.stdout.take();
+    {
+        let mut seat = under_way.seat();
+        seat.child = Some(child);
+        if seat.over {
+            seat.end();
+        }
+    }
+    let ended = collected(output, under_way, Instant::now() + patience);
+    let child = under_way.seat().child.take();
+    if let (Err(_), Some(mut child)) = (&ended, child) {
         // It may have ended in the meantime; either way nobody waits for it.
         let _ = child.kill();
         let _ = child.wait();
@@ -121,10 +170,14 @@ fn command(words: &[String], patience: Duration) -> Result<String> {
 }
 
 /// All that the child prints, and how it ended.
-fn collected(child: &mut Child, until: Instant) -> Result<(Vec<u8>, ExitStatus), String> {
+fn collected(
+    output: Option<ChildStdout>,
+    under_way: &UnderWay,
+    until: Instant,
+) -> Result<(Vec<u8>, ExitStatus), String> {
     let late = || "did not end in time".to_owned();
     let (sender, receiver) = channel();
-    if let Some(output) = child.stdout.take() {
+    if let Some(output) = output {
         std::thread::spawn(move || {
             let mut bytes = Vec::new();
             let read = output.take(LONGEST + 1).read_to_end(&mut bytes).map(|_| bytes);
@@ -138,7 +191,8 @@ fn collected(child: &mut Child, until: Instant) -> Result<(Vec<u8>, ExitStatus),
         Err(RecvTimeoutError::Disconnected) => return Err("cannot be read".to_owned()),
     };
     loop {
-        match child.try_wait() {
+        let ended = under_way.seat().child.as_mut().map_or(Ok(None), Child::try_wait);
+        match ended {
             Ok(Some(status)) => return Ok((bytes, status)),
             Ok(None) if Instant::now() < until => std::thread::sleep(Duration::from_millis(5)),
             Ok(None) => return Err(late()),
@@ -152,7 +206,7 @@ mod tests {
     use super::*;
 
     fn run(words: &[&str]) -> Result<String> {
-        command(&words.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>(), PATIENCE)
+        command(&words.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>(), PATIENCE, &UnderWay::default())
     }
 
     #[test]
@@ -176,8 +230,35 @@ mod tests {
     #[test]
     fn nobody_waits_for_a_command_that_does_not_end() {
         let words = ["sh", "-c", "exec sleep 1000"].map(str::to_owned);
-        let error = command(&words, Duration::ZERO).unwrap_err();
+        let error = command(&words, Duration::ZERO, &UnderWay::default()).unwrap_err();
         assert!(error.message().contains("in time"), "{error}");
+    }
+
+    #[test]
+    fn a_command_ends_with_its_session() {
+        let (keyring, leash) = keyring(&Arc::default());
+        let folder = tempfile::tempdir().unwrap();
+        let begun = folder.path().join("begun");
+        let line = format!("echo > {}; exec sleep 1000", begun.display());
+        let words = ["sh", "-c", line.as_str()].map(str::to_owned).to_vec();
+        let access = crate::registry::Access {
+            schemes: vec![crate::registry::AuthScheme::placed(
+                "bearer",
+                vec![crate::registry::Placed::header(
+                    "Authorization",
+                    crate::registry::CredentialValue::Prefixed(String::new(), CredentialSource::Command(words)),
+                )],
+            )],
+            ..crate::registry::Access::default()
+        };
+        let waits = std::thread::spawn(move || {
+            crate::http::Credentials::find(&access, &keyring, &crate::secret::Redactor::default()).map(drop)
+        });
+        while !begun.exists() {
+            std::thread::yield_now();
+        }
+        drop(leash);
+        assert!(waits.join().unwrap().unwrap_err().message().contains("signal: 9"));
     }
 
     #[test]
@@ -186,7 +267,7 @@ mod tests {
         let count = folder.path().join("count");
         let line = format!("echo x >> {}; echo tok-123456", count.display());
         let words = ["sh", "-c", line.as_str()].map(str::to_owned).to_vec();
-        let printed = keyring(&Arc::default());
+        let (printed, _leash) = keyring(&Arc::default());
         for _ in 0..3 {
             let access = crate::registry::Access {
                 schemes: vec![crate::registry::AuthScheme::placed(

@@ -115,6 +115,8 @@ pub struct Session {
     state: Arc<State>,
     variables: Arc<HashMap<String, String>>,
     keyring: Keyring,
+    /// Ends a command that gives credentials when the session ends.
+    _leash: keyring::Leash,
     redactor: Redactor,
     notices: Notices,
     statements: AtomicU64,
@@ -174,12 +176,14 @@ impl Session {
             log: client.log().clone(),
         });
         let redactor = Redactor::default();
+        let (keyring, leash) = keyring::keyring(&variables);
         let session = Session {
             engine: Engine::new(registry.clone(), state.clone())?,
             registry,
             client,
             state,
-            keyring: keyring::keyring(&variables),
+            keyring,
+            _leash: leash,
             variables,
             redactor,
             notices: options.notices,

@@ -203,7 +203,6 @@ pub(super) fn runner<'a>(session: &'a Session, (common, setup): (&Common, &Setup
 
 /// Runs scripts; the exit code. What fails in them has been told.
 async fn run_exec(exec: &Exec, common: &Common, around: &Surroundings) -> Result<u8> {
-    signals::listen();
     let setup = setup(common, around, None)?;
     let texts = texts(exec.sql.as_ref(), &exec.input)?;
     let print = common.print(around, setup.output)?;
@@ -224,6 +223,8 @@ async fn run_exec(exec: &Exec, common: &Common, around: &Surroundings) -> Result
         }
     }
     one_result(&print, &scripts)?;
+    // Not before all is read: who waits for standard input has nothing to end.
+    signals::listen();
     let live = Live::default();
     let world = World::new(common).await?;
     let session = world.session((common, &setup), around, (told(&live, common.quiet), None))?;

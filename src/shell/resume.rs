@@ -16,7 +16,6 @@ use crate::sql::Statement;
 /// # Errors
 /// When rows are left that are not done.
 pub async fn run(typed: &Typed, common: &Common, around: &Surroundings) -> Result<()> {
-    signals::listen();
     let setup = setup(common, around, None)?;
     let world = World::new(common).await?;
     let session = world.session((common, &setup), around, (notes(common.quiet), None))?;
@@ -37,6 +36,7 @@ pub async fn run(typed: &Typed, common: &Common, around: &Surroundings) -> Resul
         None => None,
         Some(path) => Some(only_write(path, typed, around)?),
     };
+    signals::listen();
     let resume = Resume { input, resend_unknown: typed.resend_unknown };
     let answer = interruptible(&session, &runner.report, true, Box::pin(session.resume(id, resume))).await?;
     runner.answer(answer, &mut out).await.map(drop)

@@ -3,7 +3,6 @@
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -15,7 +14,8 @@ static TERMINATED: OnceLock<watch::Sender<u64>> = OnceLock::new();
 static HEARD: AtomicU64 = AtomicU64::new(0);
 
 /// Who does not hear SIGTERM for so long is held up by whoever reads its output, and ends where it stands.
-const DEAF: Duration = Duration::from_secs(5);
+#[cfg(unix)]
+const DEAF: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// From now on SIGTERM is a signal to the run. A third one ends it where it stands.
 pub fn listen() {

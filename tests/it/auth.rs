@@ -10,43 +10,20 @@ use tempfile::TempDir;
 use weir::secret::Secret;
 use weir::session::{Auth, Session, SessionOptions};
 
+use crate::door;
 use crate::harness::{Program, impatient, run_in, told, write_file};
 use crate::scripted::{Asked, Reply, Scripted};
 
 /// Made for these tests, and no secret.
 pub const TEST_KEY: &str = include_str!("auth/TEST-KEY-not-a-secret.pem");
 
-const SERVICE: &str = "
-openapi: 3.0.3
-info: {title: Door, version: v1}
-servers: [{url: 'SERVER'}]
-paths:
-  /things:
-    get: {operationId: things, responses: {200: {description: Things, content: {application/json: {schema: {type: object, properties: {items: {type: array, items: {type: object, properties: {id: {type: string}}}}}}}}}}}
-    post: {operationId: add, requestBody: {content: {application/json: {schema: {type: object, properties: {id: {type: string}}}}}}, responses: {200: {description: A thing, content: {application/json: {schema: {type: object, properties: {id: {type: string}}}}}}}}
-components:
-  x-stackQL-resources:
-    things:
-      id: gate.door.things
-      name: things
-      methods:
-        list: {operation: {$ref: '#/paths/~1things/get'}, response: {mediaType: application/json, openAPIDocKey: '200', objectKey: $.items}}
-        add: {operation: {$ref: '#/paths/~1things/post'}, request: {mediaType: application/json}, response: {mediaType: application/json, openAPIDocKey: '200'}}
-      sqlVerbs:
-        select: [{$ref: '#/components/x-stackQL-resources/things/methods/list'}]
-        insert: [{$ref: '#/components/x-stackQL-resources/things/methods/add'}]
-";
-
 const READ: &str = "SELECT id FROM gate.door.things";
 
 fn documents(auth: &str, server: &str, more: &str) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
-    let provider = format!(
-        "id: gate\nname: gate\nversion: v1\ntitle: Gate\nproviderServices:\n  door: {{id: 'door:v1', name: door, title: \
-         Door, version: v1, service: {{$ref: services/door.yaml}}}}\nconfig: {{auth: {auth}}}\n{more}\n"
-    );
+    let provider = door::provider(&format!("config: {{auth: {auth}}}\n{more}"));
     write_file(&folder.path().join("gate/provider.yaml"), &provider);
-    write_file(&folder.path().join("gate/services/door.yaml"), &SERVICE.replace("SERVER", server));
+    write_file(&folder.path().join("gate/services/door.yaml"), &door::service(server, false));
     folder
 }
 

@@ -22,6 +22,7 @@ mod cursors; // lists by cursor and by link that break
 mod decoding; // the decoder against serde_json, and its fuzz loop
 mod desk; // commands and results of the shell, at a terminal and through a pipe
 mod documents; // facts of the built-in documents that no statement shows
+mod door; // the smallest provider
 mod errors; // the table of failures: message, hint, exit code
 mod examples; // the scripts of examples/, run as they say
 mod exit_codes; // each exit code of the program, and a statement that ends so

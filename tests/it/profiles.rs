@@ -3,39 +3,15 @@
 
 use serde_json::json;
 
+use crate::door;
 use crate::harness::{Program, World};
 use crate::scripted::{Reply, Scripted};
 
-const SERVICE: &str = "
-openapi: 3.0.3
-info: {title: Door, version: v1}
-servers: [{url: 'http://127.0.0.1:9'}]
-paths:
-  /accounts/{account_id}/things:
-    parameters: [{name: account_id, in: path, required: true, schema: {type: string}}]
-    get: {operationId: things, responses: {200: {description: Things, content: {application/json: {schema: {type: object, properties: {items: {type: array, items: {type: object, properties: {id: {type: string}}}}}}}}}}}
-    post: {operationId: add, requestBody: {content: {application/json: {schema: {type: object, properties: {id: {type: string}}}}}}, responses: {200: {description: A thing, content: {application/json: {schema: {type: object, properties: {id: {type: string}}}}}}}}
-components:
-  x-stackQL-resources:
-    things:
-      id: gate.door.things
-      name: things
-      methods:
-        list: {operation: {$ref: '#/paths/~1accounts~1{account_id}~1things/get'}, response: {mediaType: application/json, openAPIDocKey: '200', objectKey: $.items}}
-        add: {operation: {$ref: '#/paths/~1accounts~1{account_id}~1things/post'}, request: {mediaType: application/json}, response: {mediaType: application/json, openAPIDocKey: '200'}}
-      sqlVerbs:
-        select: [{$ref: '#/components/x-stackQL-resources/things/methods/list'}]
-        insert: [{$ref: '#/components/x-stackQL-resources/things/methods/add'}]
-";
-
-/// A provider `gate` with these windows, and the program beside it.
-fn program(windows: &str) -> Program {
-    let provider = format!(
-        "id: gate\nname: gate\nversion: v1\ntitle: Gate\nproviderServices:\n  door: {{id: 'door:v1', name: door, title: \
-         Door, version: v1, service: {{$ref: services/door.yaml}}}}\nx-weir:\n  base_url: {{env: GATE_URL}}\n  auth: \
-         [{{bearer: {{env: GATE_TOKEN}}}}]\n  limits: {{windows: [{windows}]}}\n"
-    );
-    Program::new().file("docs/gate/provider.yaml", &provider).file("docs/gate/services/door.yaml", SERVICE)
+/// The provider `gate`, and the program beside it.
+fn program() -> Program {
+    let provider = door::provider("x-weir:\n  base_url: {env: GATE_URL}\n  auth: [{bearer: {env: GATE_TOKEN}}]");
+    let service = door::service("http://127.0.0.1:9", true);
+    Program::new().file("docs/gate/provider.yaml", &provider).file("docs/gate/services/door.yaml", &service)
 }
 
 /// A server that gives each account its own things, to those who have its token.
@@ -66,7 +42,7 @@ defaults = { door = { account_id = \"there\" } }
 async fn two_accounts_stand_in_one_query_and_no_token_goes_with_the_others_request() {
     let server = accounts().await;
     let of = |sql: &'static str| {
-        let program = program("").file("w.toml", TWO).set("GATE_URL", &server.url).set("HERE", "token-of-here");
+        let program = program().file("w.toml", TWO).set("GATE_URL", &server.url).set("HERE", "token-of-here");
         program.set("PATH", "/usr/bin:/bin").arguments(["--config", "w.toml", "-o", "csv"]).exec(sql)
     };
     let both = "SELECT a.id, b.id FROM gate.door.things a JOIN gate_eu.door.things b ON a.id <> b.id";
@@ -97,7 +73,7 @@ async fn two_accounts_stand_in_one_query_and_no_token_goes_with_the_others_reque
 async fn a_catalog_whose_credentials_are_missing_takes_nobody_elses() {
     let server = accounts().await;
     let config = TWO.replace("{ command = [\"printf\", \"token-of-there\"] }", "{ env = \"NOT_SET\" }");
-    let program = program("").file("w.toml", &config).set("GATE_URL", &server.url).set("GATE_TOKEN", "token-of-there");
+    let program = program().file("w.toml", &config).set("GATE_URL", &server.url).set("GATE_TOKEN", "token-of-there");
     let ran = program
         .set("HERE", "token-of-here")
         .arguments(["--config", "w.toml"])
@@ -111,7 +87,7 @@ async fn a_run_whose_catalog_is_gone_says_what_to_configure() {
     let server = accounts().await;
     let state = tempfile::tempdir().unwrap();
     let of = |arguments: &[&str]| {
-        let program = program("").file("w.toml", &TWO.replace("token-of-there", "token-of-nobody"));
+        let program = program().file("w.toml", &TWO.replace("token-of-there", "token-of-nobody"));
         let program = program.set("GATE_URL", &server.url).set("HERE", "token-of-here").set("PATH", "/usr/bin:/bin");
         program.set("WEIR_STATE_DIR", state.path().to_str().unwrap()).arguments(arguments).run()
     };
@@ -134,9 +110,9 @@ async fn two_base_urls_are_one_too_many() {
         let program = program.file("w.toml", &config).set("GATE_TOKEN", "token-of-a").set("WEIR_CONFIG", "w.toml");
         program.exec("SELECT id FROM gate.door.things WHERE account_id = 'a'")
     };
-    ask(program("")).await.code(0);
-    ask(program("").set("GATE_URL", &server.url)).await.code(0);
-    ask(program("").set("GATE_URL", "http://127.0.0.1:1")).await.code(2).says(&["two base URLs", "GATE_URL"]);
+    ask(program()).await.code(0);
+    ask(program().set("GATE_URL", &server.url)).await.code(0);
+    ask(program().set("GATE_URL", "http://127.0.0.1:1")).await.code(2).says(&["two base URLs", "GATE_URL"]);
     assert_eq!(server.asked().len(), 2);
 }
 

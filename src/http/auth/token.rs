@@ -253,7 +253,9 @@ impl Client {
                 return Ok(token.text.clone());
             }
             slot.token = None;
-            if let Some((_, error)) = slot.refused.as_ref().filter(|(statement, _)| *statement == exchange.statement) {
+            // Number 0 is that of all statements outside of weir's own sessions.
+            let same = |(statement, _): &&(u64, Error)| *statement == exchange.statement && *statement != 0;
+            if let Some((_, error)) = slot.refused.as_ref().filter(same) {
                 return Err(error.clone());
             }
             let asked = self.ask(exchange, source).await;
