@@ -1,4 +1,4 @@
-//! Conditions in the words of OData, and the names of columns, for the lists whose documents say that they take them. Pure. What is said here
+//! Conditions in the words of `OData`, and the names of columns, for the lists whose documents say that they take them. Pure. What is said here
 //! only narrows what comes: every condition is applied to the rows again, so that only what loses no row may be said.
 //! Servers compare texts as they like, mostly without regard to case: `eq` brings more then, `ne` and `lt` less.
 
@@ -105,7 +105,7 @@ fn said<'r>(operators: &Among, known: &dyn Fn(&str) -> Option<&'r Column>, expr:
 /// So many values are said one by one; more make a text that servers refuse.
 const MOST: usize = 15;
 
-/// A value as OData writes it. The moments of equality are not said: how finely a server keeps them nobody knows.
+/// A value as `OData` writes it. The moments of equality are not said: how finely a server keeps them nobody knows.
 fn literal(kind: Kind, value: &Value) -> Option<String> {
     match (kind, value) {
         (Kind::String, Value::String(text)) => Some(quoted(text)),

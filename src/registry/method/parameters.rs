@@ -257,8 +257,7 @@ fn style(place: &mut Place<'_>, (wire, location): (&str, Location), word: &str) 
         ("pipeDelimited", Location::Query) => Style::Pipe,
         ("deepObject", Location::Query) => Style::Deep,
         ("" | "form", Location::Query) => place.flattens_as_aws().unwrap_or(Style::Plain),
-        ("simple", _) => Style::Plain,
-        ("" | "form", _) => Style::Plain,
+        ("" | "form" | "simple", _) => Style::Plain,
         (other, _) => {
             place.cannot(format!("its parameter `{wire}` has the style `{other}`, which weir does not write"));
             Style::Plain

@@ -54,7 +54,7 @@ impl<'a> Pushing<'a> {
         }
     }
 
-    /// What is said of `clause`, and the parameter for it; OData has a `usual` one.
+    /// What is said of `clause`, and the parameter for it; `OData` has a `usual` one.
     fn said<'p>(&self, place: &'p Place<'_>, clause: &str, usual: &str) -> Option<(&'p Value, &'a Parameter)> {
         let said = place.config.get("queryParamPushdown")?.get(clause)?;
         let named = said.get("paramName").and_then(Value::as_str).filter(|name| !name.is_empty());

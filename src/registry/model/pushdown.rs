@@ -12,12 +12,12 @@ pub struct Pushdown {
     pub select: Option<PushedSelect>,
 }
 
-/// A query parameter that takes conditions, written as OData has them.
+/// A query parameter that takes conditions, written as `OData` has them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PushedFilter {
     /// Wire name of the parameter.
     pub parameter: String,
-    /// OData's words for the operators that it takes: `eq`, `ge`, `contains`, `and`; empty: all.
+    /// `OData`'s words for the operators that it takes: `eq`, `ge`, `contains`, `and`; empty: all.
     pub operators: Among,
     /// Wire names of the columns that it knows; empty: all.
     pub columns: Among,
