@@ -54,7 +54,7 @@ fn documents(auth: &str, server: &str, more: &str) -> TempDir {
 struct Gate {
     server: Scripted,
     session: Session,
-    _documents: TempDir,
+    folder: TempDir,
 }
 
 impl Gate {
@@ -94,7 +94,7 @@ impl Gate {
             settings: impatient(),
             ..SessionOptions::default()
         };
-        Gate { server, session: Session::new(options).unwrap(), _documents: documents }
+        Gate { server, session: Session::new(options).unwrap(), folder: documents }
     }
 
     async fn read(&self) -> Result<Vec<Value>, String> {
@@ -482,7 +482,7 @@ async fn a_signature_of_aws_is_for_the_documents_host_and_each_attempt_has_its_o
         ..SessionOptions::default()
     };
     let session = Session::new(options).unwrap();
-    let gate = Gate { server, session, _documents: documents };
+    let gate = Gate { server, session, folder: documents };
     gate.read().await.unwrap();
     let asked = &gate.asked("/things")[0];
     let sign = asked.header("authorization").unwrap();
@@ -647,11 +647,11 @@ async fn a_method_or_a_resource_may_be_signed_in_to_in_a_way_of_its_own() {
         let service = service.clone();
         async move {
             let gate = Gate::with(provider, &[], given, |_, _| None).await;
-            let path = gate._documents.path().join("gate/services/door.yaml");
+            let path = gate.folder.path().join("gate/services/door.yaml");
             write_file(&path, &service.replace("SERVER", &gate.server.url));
             let variables = [("KEY", "canary-key"), ("DOOR", "canary-door")];
             let options = SessionOptions {
-                registries: vec![gate._documents.path().to_owned()],
+                registries: vec![gate.folder.path().to_owned()],
                 variables: variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
                 auth: given.map(|json| Auth { from: "--auth".to_owned(), json: Secret::new(json) }),
                 settings: impatient(),

@@ -57,8 +57,8 @@ fn document(url: &str) -> Value {
 fn things() -> Vec<Value> {
     let thing = |i: usize| {
         let name = ["Oak", "oak", "OAKEN", "Elm", "o'Elm"][i % 5];
-        let size = if i % 7 == 0 { Value::Null } else { (i % 6).into() };
-        json!({"id": i, "Name": if i % 11 == 0 { Value::Null } else { name.into() }, "size": size, "on": i % 2 == 0,
+        let size = if i.is_multiple_of(7) { Value::Null } else { (i % 6).into() };
+        json!({"id": i, "Name": if i.is_multiple_of(11) { Value::Null } else { name.into() }, "size": size, "on": i.is_multiple_of(2),
             "made": format!("2026-01-{:02}T10:00:00.123456Z", i % 9 + 1), "password": "hush", "more": {"i": i}})
     };
     (0..ROWS).map(thing).collect()

@@ -47,7 +47,7 @@ fn check((request, said): (&Request, &Said), service: &Service, (id, secret): (&
     let mut headers = String::new();
     for name in &names {
         let value: Vec<&str> = header(name)?.split_whitespace().collect();
-        headers += &format!("{name}:{}\n", value.join(" "));
+        headers.extend([name, ":", &value.join(" "), "\n"]);
     }
     let body = hex(digest::digest(&digest::SHA256, &request.body).as_ref());
     if name == "s3" && header("x-amz-content-sha256")? != body {
