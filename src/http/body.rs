@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::written::{is_json, media_type, render};
 use crate::error::{Error, Result};
-use crate::registry::{Body, Field, HttpVerb, Method};
+use crate::registry::{Body, Field, HttpVerb, Method, Template};
 use crate::secret::{MASK, Secret};
 
 /// A body as it is sent, as it is shown, and what it is called.
@@ -15,8 +15,9 @@ pub(super) struct Written {
     pub media_type: String,
 }
 
-/// The body, if there is one. A documented JSON body that nobody filled is sent as `{}` by POST, PUT and PATCH: several
-/// APIs refuse such a request without one; by others where the document requires it and none of its fields.
+/// The body, if there is one. A documented JSON body that nobody filled is sent as `{}` by POST, PUT and PATCH, and one of
+/// XML as its root alone: several APIs refuse such a request without one; by others where the document requires it and
+/// none of its fields.
 pub(super) fn written(method: &Method, given: Option<&Value>) -> Result<Option<Written>> {
     let Some(described) = &method.body else {
         return match given {
@@ -36,6 +37,7 @@ pub(super) fn written(method: &Method, given: Option<&Value>) -> Result<Option<W
         (Some(value), _) => value.clone(),
         (None, Some(base)) => Value::Object(base.clone()),
         (None, None) if json && (writes || (described.required && !described.whole)) => Value::Object(Map::new()),
+        (None, None) if described.xml.is_some() && writes => Value::Object(Map::new()),
         (None, None) if described.required => {
             return Err(Error::statement(format!("method {} needs a body, and has none", method.name)));
         }
@@ -80,11 +82,12 @@ fn laid_out(described: &Body, value: Value) -> Result<Value> {
     }
 }
 
-/// What a template makes of the fields.
-fn templated(_template: &str, _value: &Value) -> Result<Value> {
-    Err(Error::statement(
-        "its body is made by a template that says more than the fields do, and weir executes none yet",
-    ))
+/// What a template makes of the fields: the text of the body.
+fn templated(template: &str, value: &Value) -> Result<Value> {
+    let rendered = Template::parse(template).and_then(|template| template.render(value));
+    rendered.map(Value::String).map_err(|error| {
+        Error::statement(format!("the document's template makes no body of these values: {}", error.message()))
+    })
 }
 
 fn masked(fields: &[Field], value: &Value) -> Value {

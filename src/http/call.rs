@@ -139,7 +139,8 @@ pub fn prepare(call: &Call, base_url: Option<&str>) -> Result<Prepared> {
     };
     let mut headers = headers(call)?;
     headers.extend(call.page.headers.iter().cloned());
-    headers.extend(written.as_ref().map(|w| ("Content-Type".to_owned(), w.media_type.clone())));
+    let media_type = |w: &Written| content_type(call).unwrap_or_else(|| w.media_type.clone());
+    headers.extend(written.as_ref().map(|w| ("Content-Type".to_owned(), media_type(w))));
     let (body, shown_body) = written.map(|w| (w.bytes, w.shown)).unzip();
     let path = if call.page.url.is_some() { url.path().to_owned() } else { target(call, base_url, true)?.path };
     let label = format!("{} {path}", method.http.as_str());
@@ -230,7 +231,14 @@ fn headers(call: &Call) -> Result<Vec<(String, String)>> {
             other => parts(other).join(","),
         };
         if OWN_HEADERS.contains(&parameter.wire.to_ascii_lowercase().as_str()) {
-            return Err(Error::statement(format!("the header {} cannot be set by a statement", parameter.wire)));
+            let is_type = parameter.wire.eq_ignore_ascii_case("content-type");
+            // The document's own word for it says what is sent anyway.
+            if call.argument(&parameter.wire).is_none() {
+                continue;
+            }
+            if !is_type || !takes_its_type(&call.method) {
+                return Err(Error::statement(format!("the header {} cannot be set by a statement", parameter.wire)));
+            }
         }
         if !text.bytes().all(|b| (b' '..=b'~').contains(&b)) || text.trim() != text {
             return Err(Error::statement(format!(
@@ -238,10 +246,28 @@ fn headers(call: &Call) -> Result<Vec<(String, String)>> {
                 parameter.name
             )));
         }
+        if parameter.wire.eq_ignore_ascii_case("content-type") {
+            continue;
+        }
         headers.retain(|(name, _)| !name.eq_ignore_ascii_case(&parameter.wire));
         headers.push((parameter.wire.clone(), text));
     }
     Ok(headers)
+}
+
+/// Whether a body is whatever its sender says that it is: no fields are laid out in it.
+fn takes_its_type(method: &Method) -> bool {
+    method
+        .body
+        .as_ref()
+        .is_some_and(|body| body.whole && !["json", "xml", "form"].iter().any(|w| body.media_type.contains(w)))
+}
+
+/// The media type that the call gives such a body.
+fn content_type(call: &Call) -> Option<String> {
+    let is_type = |name: &str| name.eq_ignore_ascii_case("content-type");
+    let (_, value) = call.arguments.iter().find(|(name, _)| is_type(name) && takes_its_type(&call.method))?;
+    value.as_str().map(str::to_owned)
 }
 
 fn secrets(call: &Call) -> Vec<Secret> {

@@ -60,7 +60,7 @@ pub struct Pager {
 impl Pager {
     /// The way through a list of `paging`, of which `limit` rows are wanted.
     pub fn new(paging: &Paging, limit: Option<u64>) -> Self {
-        let size = paging.size.as_ref();
+        let size = paging.size.as_ref().filter(|size| limit.is_some() || !size.if_wanted);
         let size = size.map(|size| limit.map_or(size.largest, |l| l.min(size.largest)).max(size.smallest).max(1));
         Pager {
             paging: paging.clone(),
@@ -403,7 +403,7 @@ mod tests {
     fn paging(style: PagingStyle) -> Paging {
         Paging {
             style,
-            size: Some(PageSize { parameter: "per_page".into(), largest: 100, smallest: 1 }),
+            size: Some(PageSize { parameter: "per_page".into(), largest: 100, smallest: 1, if_wanted: false }),
             ..Paging::whole()
         }
     }

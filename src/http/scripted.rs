@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::{Budget, Credentials, Exchange, Keyring, Notices};
-use crate::registry::{Access, Answer, HttpVerb, Location, Manner, Method, Parameter, PathPart, Shape};
+use crate::registry::{Access, Answer, HttpVerb, Location, Manner, Method, Parameter, PathPart, Pushdown, Shape};
 use crate::secret::Redactor;
 
 /// A request as it came: its head as text, its body.
@@ -135,12 +135,15 @@ pub fn method(http: HttpVerb, path: &str) -> Method {
         answer: Answer { media_type: "application/json".to_owned(), ..Answer::default() },
         paging: None,
         order: Vec::new(),
+        pushdown: Pushdown::default(),
         not_found: None,
         idempotency: None,
         settles: None,
         safe_to_retry: false,
         withdrawn: None,
         query_as_form: false,
+        sign_in: None,
+        signed_for: None,
         graphql: None,
         unsupported: None,
     }

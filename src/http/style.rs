@@ -63,6 +63,14 @@ pub(super) fn pairs(wire: &str, manner: Manner, value: &Value) -> Vec<(String, S
         (Style::Dotted, Value::Object(_) | Value::Array(_)) => {
             flattened(wire, value, &|name, key| format!("{name}.{key}"), &encoded)
         }
+        (Style::Members, Value::Object(_) | Value::Array(_)) => {
+            // An item's key is its number, a field's a word.
+            let join = |name: &str, key: &str| match key.parse::<usize>() {
+                Ok(number) => format!("{name}.member.{number}"),
+                Err(_) => format!("{name}.{key}"),
+            };
+            flattened(wire, value, &join, &encoded)
+        }
         (_, Value::Array(items)) if manner.explode => {
             items.iter().map(|item| (wire.to_owned(), encoded(&scalar(item)))).collect()
         }
@@ -147,6 +155,12 @@ mod tests {
                 true,
                 &json!([{"Name": "n", "Value": ["v", "w"]}]),
                 "x.1.Name=n&x.1.Value.1=v&x.1.Value.2=w",
+            ),
+            (
+                Style::Members,
+                true,
+                &json!([{"Name": "n", "Value": ["v", "w"]}]),
+                "x.member.1.Name=n&x.member.1.Value.member.1=v&x.member.1.Value.member.2=w",
             ),
             (Style::Dotted, true, &json!("plain"), "x=plain"),
             (Style::Deep, true, &json!(false), "x=false"),

@@ -18,8 +18,13 @@ use super::progress::Progress;
 use super::scan::answers::Answers;
 use super::warnings::Warnings;
 use crate::error::{Error, Kind, Result};
+<<<<<<< HEAD
 use crate::http::{Budget, Call, Client, Credentials, Exchange, Keyring, Notices, check_places};
 use crate::registry::{Access, Parameter, Registry, Resource};
+=======
+use crate::http::{Budget, Client, Credentials, Exchange, Keyring, Notices};
+use crate::registry::{Access, AuthScheme, Method, Parameter, Registry, Resource};
+>>>>>>> 576cedbe18cec92d84920ae30202edc14bd4f8ac
 use crate::secret::{MASK, Redactor};
 
 /// Values for parameters that a statement does not give: those SET in the session, then the environment.
@@ -49,6 +54,9 @@ impl Defaults {
             .or_else(|| (self.stand_ins && parameter.variable.is_some()).then(|| STAND_IN.to_owned()))
     }
 }
+
+/// A provider, and the ways to sign in to it.
+pub type SignedIn = (String, Vec<AuthScheme>);
 
 /// One statement's way to the providers.
 pub struct StatementContext {
@@ -82,12 +90,12 @@ pub struct StatementContext {
     pub progress: Progress,
     /// Answers that equal requests of the statement share.
     pub answers: Answers,
-    /// One for each provider that was asked so far, or why there is none.
+    /// One for each provider that was asked so far, and each way to sign in to it, or why there is none.
     pub exchanges: Exchanges,
 }
 
 /// How the providers of a statement are reached, each looked up once however many requests wait for it.
-pub type Exchanges = Mutex<HashMap<String, Arc<OnceCell<Result<Arc<Exchange>>>>>>;
+pub type Exchanges = Mutex<Vec<(SignedIn, Arc<OnceCell<Result<Arc<Exchange>>>>)>>;
 
 impl fmt::Debug for StatementContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -132,6 +140,7 @@ impl StatementContext {
     /// # Errors
     /// When no credentials are set, or they cannot be right.
     pub async fn exchange(&self, provider: &str) -> Result<Arc<Exchange>> {
+<<<<<<< HEAD
         let exchange = {
             let mut exchanges = self.exchanges.lock().unwrap_or_else(PoisonError::into_inner);
             exchanges.entry(provider.to_owned()).or_default().clone()
@@ -142,10 +151,36 @@ impl StatementContext {
             self.exchanges.lock().unwrap_or_else(PoisonError::into_inner).remove(provider);
         }
         found
+=======
+        self.exchange_under(provider, self.registry.provider(provider)?.access.clone()).await
+>>>>>>> 576cedbe18cec92d84920ae30202edc14bd4f8ac
     }
 
-    async fn sign_in(&self, provider: &str) -> Result<Arc<Exchange>> {
-        let access = Arc::new(self.registry.provider(provider)?.access.clone());
+    /// The exchange for a method, which may be signed in to in a way of its own.
+    ///
+    /// # Errors
+    /// As [`exchange`](StatementContext::exchange).
+    pub async fn exchange_for(&self, provider: &str, method: &Method) -> Result<Arc<Exchange>> {
+        self.exchange_under(provider, self.registry.provider(provider)?.access.of(method)).await
+    }
+
+    async fn exchange_under(&self, provider: &str, access: Access) -> Result<Arc<Exchange>> {
+        let exchange = {
+            let mut exchanges = self.exchanges.lock().unwrap_or_else(PoisonError::into_inner);
+            let key = (provider.to_owned(), access.schemes.clone());
+            match exchanges.iter().find(|(known, _)| *known == key) {
+                Some((_, known)) => known.clone(),
+                None => {
+                    exchanges.push((key, Arc::default()));
+                    exchanges.last().map(|(_, new)| new.clone()).unwrap_or_default()
+                }
+            }
+        };
+        exchange.get_or_init(|| self.sign_in(provider, access)).await.clone()
+    }
+
+    async fn sign_in(&self, provider: &str, access: Access) -> Result<Arc<Exchange>> {
+        let access = Arc::new(access);
         let credentials = self.credentials(&access).await?;
         Ok(Arc::new(Exchange {
             access,

@@ -9,6 +9,7 @@ mod filters;
 mod json;
 mod names;
 mod progress;
+mod pushdown;
 mod reading;
 mod rules;
 mod scan;

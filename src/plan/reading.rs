@@ -8,6 +8,7 @@ use datafusion::logical_expr::Expr;
 use serde_json::Value;
 
 use super::filters::{Term, term};
+use super::pushdown;
 use crate::error::{Error, Result, nearest};
 use crate::registry::{
     Comparison, Kind, Location, Method, Parameter, Resource, Shape, Supply, Verb, aside, asks, choose, fit, is_listed,
@@ -99,9 +100,28 @@ pub fn plan(
         let Some(values) = planner.values_of(parameter, default)? else { continue };
         sets = planner.multiply(sets, parameter, &values);
     }
-    let Planner { exact, notes, .. } = planner;
+    let Planner { exact, mut notes, .. } = planner;
+    tell_filter((resource, &method), filters, (&mut sets, &mut notes));
     by_key.sort_by_key(|p| keyed.iter().position(|k| *k == p.name));
     Ok(Reading { method, sets, exact, notes, keyed: by_key })
+}
+
+/// Tells the parameter that takes conditions those that no other says.
+fn tell_filter(
+    (resource, method): (&Resource, &Method),
+    filters: &[Expr],
+    (sets, notes): (&mut [ParameterSet], &mut Vec<(usize, String)>),
+) {
+    let Some(filter) = &method.pushdown.filter else { return };
+    let is_sent = |index: usize| notes.iter().any(|(noted, _)| *noted == index);
+    let left: Vec<(usize, &Expr)> = filters.iter().enumerate().filter(|(index, _)| !is_sent(*index)).collect();
+    let is_given = sets.iter().any(|set| set.arguments.iter().any(|(wire, _)| *wire == filter.parameter));
+    let Some(told) = pushdown::told((filter, method), resource, &left).filter(|_| !is_given) else { return };
+    for set in sets {
+        set.arguments.push((filter.parameter.clone(), Value::String(told.text.clone())));
+    }
+    let note = |part: String| format!("sent in {} as {part}, and applied again here", filter.parameter);
+    notes.extend(told.parts.into_iter().map(|(index, part)| (index, note(part))));
 }
 
 /// A parameter that stands aside is compared with nothing: a method that does not take it cannot say what it means.
@@ -342,10 +362,14 @@ fn widen(value: Value, parameter: &Parameter, operator: Comparison) -> Value {
     if parameter.shape.kind != Kind::Timestamp {
         return value;
     }
-    let Some(text) = value.as_str() else { return value };
-    let Ok(nanos) = arrow::compute::kernels::cast_utils::string_to_timestamp_nanos(text) else { return value };
+    value.as_str().and_then(|text| outward(text, operator)).map_or(value, Value::String)
+}
+
+/// A moment in whole milliseconds, so moved that the comparison leaves out no moment that it had.
+pub fn outward(text: &str, operator: Comparison) -> Option<String> {
+    let nanos = arrow::compute::kernels::cast_utils::string_to_timestamp_nanos(text).ok()?;
     let millis = nanos.div_euclid(1_000_000);
     let upward = matches!(operator, Comparison::AtMost | Comparison::Less) && nanos.rem_euclid(1_000_000) > 0;
-    let time = arrow::temporal_conversions::timestamp_ms_to_datetime(millis + i64::from(upward));
-    time.map_or(value, |t| Value::String(t.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()))
+    let time = arrow::temporal_conversions::timestamp_ms_to_datetime(millis + i64::from(upward))?;
+    Some(time.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string())
 }

@@ -16,6 +16,7 @@ use serde_json::Value;
 
 use super::context::StatementContext;
 use super::errors::wrap;
+use super::pushdown;
 use super::reading::{self, ParameterSet, Reading, Said};
 use super::scan::exec::FetchExec;
 use super::scan::fetch::Fetch;
@@ -274,7 +275,11 @@ impl Scan<'_> {
         let mut sets = Vec::with_capacity(self.reading.sets.len());
         for set in &self.reading.sets {
             let check = check_of(&columns, set).map(|expr| self.physical(&expr, &columns)).transpose()?;
-            sets.push((set.clone(), check));
+            let mut set = set.clone();
+            if !self.table.given {
+                pushdown::tell_columns(&mut set, &self.reading.method, &columns);
+            }
+            sets.push((set, check));
         }
         let fetch = Fetch {
             resource: resource.clone(),

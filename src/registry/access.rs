@@ -35,6 +35,7 @@ pub fn access(document: &Document) -> Result<Access> {
     Ok(Access {
         base_url_variable: keys.base_url.map(|b| b.env),
         base_url: None,
+        chosen: false,
         schemes: if schemes.is_empty() { stackql_auth(document) } else { schemes },
         credentials_help: keys.credentials_help,
         concurrent: keys.limits.concurrent.unwrap_or(DEFAULT_CONCURRENT).max(1),
@@ -56,10 +57,15 @@ pub fn access(document: &Document) -> Result<Access> {
 
 /// StackQL's `config.auth`. What cannot be understood is an error for those who use the provider, and no one else.
 fn stackql_auth(document: &Document) -> Vec<AuthScheme> {
-    let Some(auth) = document.root.pointer("/config/auth").filter(|auth| !auth.is_null()) else { return Vec::new() };
+    let auth = document.root.pointer("/config/auth").filter(|auth| !auth.is_null());
+    auth.map(|auth| documented(auth, &document.file)).into_iter().collect()
+}
+
+/// The way that a document's `config.auth` says.
+pub fn documented(auth: &Value, file: &str) -> AuthScheme {
     let refused = |reason: String| {
         let kind = auth.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
-        AuthScheme { kind, way: AuthWay::Refused(format!("{}: config.auth {reason}", document.file)) }
+        AuthScheme { kind, way: AuthWay::Refused(format!("{file}: config.auth {reason}")) }
     };
-    vec![sign_in::scheme(auth, Author::Document).unwrap_or_else(refused)]
+    sign_in::scheme(auth, Author::Document).unwrap_or_else(refused)
 }

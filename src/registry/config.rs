@@ -28,25 +28,34 @@ impl Inherited {
 
 /// The parts that hold for one place of a document, nearest first.
 #[derive(Debug, Clone)]
-pub(super) struct Config<'a>(Vec<&'a Value>);
+pub(super) struct Config<'a> {
+    /// Nearer than the provider's.
+    parts: Vec<&'a Value>,
+    provider: Option<&'a Value>,
+}
 
 impl<'a> Config<'a> {
     /// What holds for all of a service's document.
     pub(super) fn of_service(document: &'a Document, inherited: &'a Inherited) -> Config<'a> {
         let own = ["x-stackQL-config", "config"].iter().find_map(|key| document.root.get(*key));
-        let far = [inherited.entry.as_ref(), inherited.provider.as_ref()];
-        Config(own.into_iter().chain(far.into_iter().flatten()).collect())
+        let parts = own.into_iter().chain(inherited.entry.as_ref()).collect();
+        Config { parts, provider: inherited.provider.as_ref() }
     }
 
     /// The same, for a resource or method in it.
     pub(super) fn below(&self, part: &'a Value) -> Config<'a> {
         let own = ["config", "x-stackQL-config"].iter().find_map(|key| part.get(*key));
-        Config(own.into_iter().chain(self.0.iter().copied()).collect())
+        Config { parts: own.into_iter().chain(self.parts.iter().copied()).collect(), provider: self.provider }
     }
 
     /// What the nearest part that has this key says under it.
     pub(super) fn get(&self, key: &str) -> Option<&'a Value> {
-        self.0.iter().find_map(|part| part.get(key).filter(|value| !value.is_null()))
+        self.own(key).or_else(|| self.provider?.get(key).filter(|value| !value.is_null()))
+    }
+
+    /// The same, where the provider does not count: what it says of itself is read with it.
+    pub(super) fn own(&self, key: &str) -> Option<&'a Value> {
+        self.parts.iter().find_map(|part| part.get(key).filter(|value| !value.is_null()))
     }
 
     /// `{key: {algorithm: ...}}`, the form of most keys; `default` and nothing are the same.

@@ -39,6 +39,7 @@ impl Registry {
             }
             if let Some(scheme) = &way.scheme {
                 access.schemes = vec![scheme.clone()];
+                access.chosen = true;
                 access.credentials_help = None;
             }
         }

@@ -370,14 +370,13 @@ impl<'a> Keys<'a> {
     }
 
     fn aws(&self) -> Result<AwsSignature, String> {
-        let id = match self.variable("keyIDenvvar")? {
-            Some(source) => source,
-            None => match self.text("keyID")? {
-                Some(id) => CredentialSource::Known(id.to_owned()),
-                None => return Err("needs `keyIDenvvar` or `keyID`".to_owned()),
-            },
+        let key_id = match (self.variable("keyIDenvvar")?, self.text("keyID")?) {
+            (Some(source), _) => source,
+            (None, Some(id)) => CredentialSource::Known(id.to_owned()),
+            (None, None) => return Err("needs `keyIDenvvar` or `keyID`".to_owned()),
         };
-        Ok(AwsSignature { key_id: id, secret: self.source()?, session_token: "AWS_SESSION_TOKEN".to_owned() })
+        let region = vec!["AWS_REGION".to_owned(), "AWS_DEFAULT_REGION".to_owned()];
+        Ok(AwsSignature { key_id, secret: self.source()?, session_token: "AWS_SESSION_TOKEN".to_owned(), region })
     }
 }
 

@@ -31,7 +31,7 @@ fn documents(auth: &str, server: &str, more: &str) -> TempDir {
 struct Gate {
     server: Scripted,
     session: Session,
-    _documents: TempDir,
+    folder: TempDir,
 }
 
 impl Gate {
@@ -71,7 +71,7 @@ impl Gate {
             settings: impatient(),
             ..SessionOptions::default()
         };
-        Gate { server, session: Session::new(options).unwrap(), _documents: documents }
+        Gate { server, session: Session::new(options).unwrap(), folder: documents }
     }
 
     async fn read(&self) -> Result<Vec<Value>, String> {
@@ -459,7 +459,7 @@ async fn a_signature_of_aws_is_for_the_documents_host_and_each_attempt_has_its_o
         ..SessionOptions::default()
     };
     let session = Session::new(options).unwrap();
-    let gate = Gate { server, session, _documents: documents };
+    let gate = Gate { server, session, folder: documents };
     gate.read().await.unwrap();
     let asked = &gate.asked("/things")[0];
     let sign = asked.header("authorization").unwrap();
@@ -610,4 +610,42 @@ async fn nothing_secret_goes_over_plain_http() {
         assert!(words.starts_with("exit 2: credentials are not sent over plain http"), "{auth}: {words}");
         assert!(session.log().records().iter().all(|record| record.attempts == 0));
     }
+}
+
+/// The nearest part that says how counts: the method, the resource, the service, before the provider; the user before all.
+#[tokio::test]
+async fn a_method_or_a_resource_may_be_signed_in_to_in_a_way_of_its_own() {
+    let provider = "{type: bearer, credentialsenvvar: KEY}";
+    let resource = "{type: custom, name: X-Door, location: header, credentialsenvvar: DOOR}";
+    let service = SERVICE
+        .replace("      name: things\n", &format!("      name: things\n      config: {{auth: {resource}}}\n"))
+        .replace("add: {operation", "add: {config: {auth: {type: null_auth}}, operation");
+    let open = |given: Option<&'static str>| {
+        let service = service.clone();
+        async move {
+            let gate = Gate::with(provider, &[], given, |_, _| None).await;
+            let path = gate.folder.path().join("gate/services/door.yaml");
+            write_file(&path, &service.replace("SERVER", &gate.server.url));
+            let variables = [("KEY", "canary-key"), ("DOOR", "canary-door")];
+            let options = SessionOptions {
+                registries: vec![gate.folder.path().to_owned()],
+                variables: variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+                auth: given.map(|json| Auth { from: "--auth".to_owned(), json: Secret::new(json) }),
+                settings: impatient(),
+                ..SessionOptions::default()
+            };
+            Gate { session: Session::new(options).unwrap(), ..gate }
+        }
+    };
+    let gate = open(None).await;
+    gate.read().await.unwrap();
+    run_in(&gate.session, "INSERT INTO gate.door.things (id) VALUES ('b')").await.unwrap();
+    let [read, add] = gate.asked("/things").try_into().unwrap();
+    assert_eq!((read.header("x-door"), read.header("authorization")), (Some("canary-door"), None));
+    assert_eq!((add.header("x-door"), add.header("authorization")), (None, None));
+    gate.shows_nothing().await;
+    let chosen = open(Some("{\"gate\": {\"type\": \"bearer\", \"credentialsenvvar\": \"KEY\"}}")).await;
+    chosen.read().await.unwrap();
+    let read = &chosen.asked("/things")[0];
+    assert_eq!((read.header("x-door"), read.header("authorization")), (None, Some("Bearer canary-key")));
 }

@@ -52,6 +52,7 @@ mod profiles; // the configuration file, profiles and catalogs
 mod program; // streams, files, scripts and exit codes of the program
 mod property; // random reads against the same rows in memory
 mod provider; // a provider of other shapes, from a folder
+mod pushed; // what StackQL documents let LIMIT, WHERE and columns say to the API
 mod reads; // how many requests a read takes
 mod requests; // what is sent for documents as StackQL's authors write them
 mod reshaped; // answers that a document reshapes: templates, XML, maps, text

@@ -87,6 +87,7 @@ async fn a_body_property_is_called_by_its_name_or_with_stackqls_prefix_in_either
             "INSERT INTO stack.desk.notes (title, code) VALUES ('t', '{\"a\": 1}')",
             "POST /notes {\"title\":\"t\",\"code\":\"{\\\"a\\\": 1}\"}",
         ),
+        ("EXEC stack.desk.notes.written @title = 't'", "POST /notes {\"note\": \"t\"}"),
     ])
     .await;
     desk.refuses(&[
@@ -98,7 +99,6 @@ async fn a_body_property_is_called_by_its_name_or_with_stackqls_prefix_in_either
             "INSERT INTO stack.desk.notes (title, look, \"look.colour\") VALUES ('t', '{\"colour\": \"a\"}', 'b')",
             "twice",
         ),
-        ("EXEC stack.desk.notes.written @title = 't'", "template"),
     ])
     .await;
 }

@@ -18,12 +18,20 @@ use crate::secret::Secret;
 const SIGNED_AS: [(&str, &str); 4] =
     [("email", "ses"), ("bedrock-runtime", "bedrock"), ("bedrock-agent", "bedrock"), ("s3-control", "s3")];
 
+/// How AWS's hosts end.
+const STEMS: [&str; 3] = [".amazonaws.com.cn", ".amazonaws.com", ".api.aws"];
+
+/// Where services without a region of their own live.
+const FIRST_REGION: &str = "us-east-1";
+
 /// What requests are signed with.
 #[derive(Debug)]
 pub struct AwsKeys {
     pub key_id: String,
     pub secret: Secret,
     pub session_token: Option<Secret>,
+    /// The region where neither statement nor host says one.
+    pub region: Option<String>,
 }
 
 /// What a signature is good for.
@@ -42,33 +50,53 @@ pub struct Signable<'a> {
     pub body: &'a [u8],
 }
 
+/// What is known of a request that is to be signed.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Known<'a> {
+    /// The host that the document names.
+    pub host: &'a str,
+    /// The service's name, where the document says it.
+    pub service: Option<&'a str>,
+    /// The region that the statement says.
+    pub region: Option<&'a str>,
+    /// The region of the environment.
+    pub usual: Option<&'a str>,
+}
+
 impl Scope {
-    /// Of the host that a document names, `ec2.eu-west-1.amazonaws.com`; `region` where the host does not say it.
-    pub fn of(host: &str, region: Option<&str>) -> Result<Scope> {
-        let stem = [".amazonaws.com.cn", ".amazonaws.com", ".api.aws"].iter().find_map(|end| host.strip_suffix(end));
-        let Some(stem) = stem else {
-            return Err(Error::statement(format!("{host} is no host of AWS: it cannot be told what to sign for"))
-                .hint("Documents that sign for AWS name hosts as service.region.amazonaws.com."));
+    /// The document's word for the service counts more than the host: `bedrock-runtime` is signed for as `bedrock`. Of the
+    /// region a host of AWS's counts most, `ec2.eu-west-1.amazonaws.com`; one without a region is the whole world's, which
+    /// has its seat in the first. Other hosts (a proxy, a stand-in for AWS) take the statement's region, else the usual one.
+    pub fn of(known: Known<'_>) -> Result<Scope> {
+        let stem = STEMS.iter().find_map(|end| known.host.strip_suffix(end));
+        let (hosted, named) = stem.map_or((None, None), in_host);
+        let service = known.service.filter(|name| !name.is_empty()).or(hosted);
+        let Some(service) = service else {
+            let host = known.host;
+            return Err(Error::statement(format!("nothing says which service of AWS a request to {host} is signed for"))
+                .hint("A document says it by `x-serviceName` in its `info`, or by a host such as ec2.eu-west-1.amazonaws.com."));
         };
-        // `s3-eu-west-1` is an old way to write `s3.eu-west-1`.
-        let labels: Vec<&str> = stem.split('.').filter(|label| *label != "dualstack").collect();
-        let (last, before) = labels.split_last().map_or(("", &[][..]), |(last, before)| (*last, before));
-        let (service, named) = if is_region(last) {
-            (before.last().copied().unwrap_or_default(), Some(last))
-        } else if let Some(old) = last.strip_prefix("s3-").filter(|rest| is_region(rest)) {
-            ("s3", Some(old))
-        } else {
-            (last, None)
-        };
-        let service = service.strip_suffix("-fips").unwrap_or(service);
-        let service = SIGNED_AS.iter().find(|(host, _)| *host == service).map_or(service, |(_, name)| name);
-        // Services without a region of their own live in the first one.
-        let region = named.or(region).unwrap_or("us-east-1");
-        if service.is_empty() {
-            return Err(Error::statement(format!("{host} names no service of AWS to sign for")));
-        }
+        let service = SIGNED_AS.iter().find(|(name, _)| *name == service).map_or(service, |(_, signed)| signed);
+        let usual = known.usual.filter(|_| stem.is_none());
+        let region = named.or(known.region).or(usual).unwrap_or(FIRST_REGION);
         Ok(Scope { service: service.to_owned(), region: region.to_owned() })
     }
+}
+
+/// Service and region in a host without its end: `ec2.eu-west-1`, `kms-fips.us-east-2`, `iam`.
+fn in_host(stem: &str) -> (Option<&str>, Option<&str>) {
+    // `s3-eu-west-1` is an old way to write `s3.eu-west-1`.
+    let labels: Vec<&str> = stem.split('.').filter(|label| *label != "dualstack").collect();
+    let (last, before) = labels.split_last().map_or(("", &[][..]), |(last, before)| (*last, before));
+    let (service, region) = if is_region(last) {
+        (before.last().copied().unwrap_or_default(), Some(last))
+    } else if let Some(old) = last.strip_prefix("s3-").filter(|rest| is_region(rest)) {
+        ("s3", Some(old))
+    } else {
+        (last, None)
+    };
+    let service = service.strip_suffix("-fips").unwrap_or(service);
+    (Some(service).filter(|service| !service.is_empty()), region)
 }
 
 /// `eu-west-1`, `us-gov-east-1`
@@ -121,7 +149,11 @@ mod tests {
 
     /// The keys of AWS's published examples.
     fn keys(secret: &str, id: &str) -> AwsKeys {
-        AwsKeys { key_id: id.to_owned(), secret: Secret::new(secret), session_token: None }
+        AwsKeys { key_id: id.to_owned(), secret: Secret::new(secret), session_token: None, region: None }
+    }
+
+    fn of(host: &str, region: Option<&str>) -> Result<Scope> {
+        Scope::of(Known { host, region, ..Known::default() })
     }
 
     fn authorization(headers: &[(String, Secret)]) -> &str {
@@ -134,7 +166,7 @@ mod tests {
         let url = Url::parse("https://iam.amazonaws.com/?Action=ListUsers&Version=2010-05-08").unwrap();
         let headers = [("content-type".to_owned(), "application/x-www-form-urlencoded; charset=utf-8".to_owned())];
         let request = Signable { verb: "GET", url: &url, headers: &headers, body: b"" };
-        let scope = Scope::of("iam.amazonaws.com", None).unwrap();
+        let scope = of("iam.amazonaws.com", None).unwrap();
         let now = UNIX_EPOCH + Duration::from_mins(24_015_636); // 20150830T123600Z
         let keys = keys("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "AKIDEXAMPLE");
         assert_eq!(
@@ -151,7 +183,7 @@ mod tests {
         let url = Url::parse("https://examplebucket.s3.amazonaws.com/test.txt").unwrap();
         let headers = [("range".to_owned(), "bytes=0-9".to_owned())];
         let request = Signable { verb: "GET", url: &url, headers: &headers, body: b"" };
-        let scope = Scope::of("examplebucket.s3.amazonaws.com", None).unwrap();
+        let scope = of("examplebucket.s3.amazonaws.com", None).unwrap();
         let now = UNIX_EPOCH + Duration::from_hours(380_376); // 20130524T000000Z
         let keys = keys("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "AKIAIOSFODNN7EXAMPLE");
         assert_eq!(
@@ -180,18 +212,41 @@ mod tests {
             ("ec2.eu-west-1.api.aws", None, "ec2", "eu-west-1"),
         ];
         for (host, region, service, signed) in table {
-            let scope = Scope::of(host, region).unwrap();
+            let scope = of(host, region).unwrap();
             assert_eq!((scope.service.as_str(), scope.region.as_str()), (service, signed), "{host}");
         }
-        assert!(Scope::of("api.example", None).is_err());
-        assert!(Scope::of("amazonaws.com", None).is_err());
+        assert!(of("api.example", None).is_err());
+        assert!(of("amazonaws.com", None).is_err());
+    }
+
+    #[test]
+    fn what_the_document_says_is_signed_for_wherever_the_request_goes() {
+        let table = [
+            ("bedrock-agent-runtime.eu-west-1.amazonaws.com", "bedrock", None, "bedrock", "eu-west-1"),
+            ("models.lex.eu-west-1.amazonaws.com", "lex", None, "lex", "eu-west-1"),
+            ("email.eu-west-1.amazonaws.com", "email", None, "ses", "eu-west-1"),
+            // A whole world's host has one region, whatever the environment likes.
+            ("iam.amazonaws.com", "iam", None, "iam", "us-east-1"),
+            ("127.0.0.1", "acm", None, "acm", "ap-south-1"),
+            ("localhost.localstack.cloud", "acm", Some("eu-west-1"), "acm", "eu-west-1"),
+            ("", "acm", None, "acm", "ap-south-1"),
+        ];
+        for (host, service, region, signed, there) in table {
+            let known = Known { host, service: Some(service), region, usual: Some("ap-south-1") };
+            let scope = Scope::of(known).unwrap();
+            assert_eq!((scope.service.as_str(), scope.region.as_str()), (signed, there), "{host} {service}");
+        }
+        let unsaid = Known { host: "127.0.0.1", service: Some("acm"), ..Known::default() };
+        assert_eq!(Scope::of(unsaid).unwrap().region, "us-east-1");
+        let error = Scope::of(Known { host: "127.0.0.1", region: Some("eu-west-1"), ..Known::default() }).unwrap_err();
+        assert!(error.hint_text().unwrap().contains("x-serviceName"), "{error}");
     }
 
     #[test]
     fn a_session_token_is_signed_and_sent_and_nothing_is_shown() {
         let keys = AwsKeys { session_token: Some(Secret::new("session-123456")), ..keys("secret-123456", "AKID") };
         let url = Url::parse("https://ec2.eu-west-1.amazonaws.com/").unwrap();
-        let scope = Scope::of("ec2.eu-west-1.amazonaws.com", None).unwrap();
+        let scope = of("ec2.eu-west-1.amazonaws.com", None).unwrap();
         let request = Signable { verb: "POST", url: &url, headers: &[], body: b"Action=x" };
         let headers = keys.sign(request, &scope, UNIX_EPOCH).unwrap();
         let token = headers.iter().find(|(name, _)| name == "x-amz-security-token");

@@ -25,7 +25,7 @@ use crate::registry::{
     Access, AuthScheme, AuthWay, CredentialPlace, CredentialSource, CredentialValue, Location, Parameter, Placed,
 };
 use crate::secret::{Redactor, Secret};
-use aws::{AwsKeys, Scope, Signable};
+use aws::{AwsKeys, Known, Scope, Signable};
 pub use keyring::{Keyring, Reader};
 pub use placeholder::{Placeholders, placeholders};
 pub use places::check_places;
@@ -92,7 +92,9 @@ impl Credentials {
                     None => None,
                 };
                 let secret = Secret::new(learnt(&keys.secret)?);
-                let keys = AwsKeys { key_id: keyring.sendable(&keys.key_id)?, secret, session_token };
+                let region =
+                    keys.region.iter().find_map(|name| keyring.variable(name)).map(|name| name.trim().to_owned());
+                let keys = AwsKeys { key_id: keyring.sendable(&keys.key_id)?, secret, session_token, region };
                 Ok(Credentials(Signer::Aws(Arc::new(keys), None)))
             }
         }
@@ -117,11 +119,18 @@ impl Credentials {
     /// base URL leads elsewhere: what a request is signed for does not depend on the way there.
     pub(super) fn scoped(&self, call: &Call) -> Result<Option<Self>> {
         let Signer::Aws(keys, None) = &self.0 else { return Ok(None) };
+        let service = call.method.signed_for.as_deref();
         // The first page's, also where the API gave the link of this one: that leads the way the requests go.
-        let meant = parsed(&target(call, None, false)?.text())?;
+        let meant = match target(call, None, false).and_then(|target| parsed(&target.text())) {
+            Ok(url) => Some(url),
+            // A base URL does without the host, and what stands in it.
+            Err(_) if service.is_some() => None,
+            Err(error) => return Err(error),
+        };
         let named = |p: &&Parameter| p.name == "region" && matches!(p.location, Location::Server | Location::Path);
         let region = call.method.parameters.iter().find(named).and_then(|p| call.argument(&p.wire)?.as_str());
-        let scope = Scope::of(meant.host_str().unwrap_or_default(), region)?;
+        let host = meant.as_ref().and_then(Url::host_str).unwrap_or_default();
+        let scope = Scope::of(Known { host, service, region, usual: keys.region.as_deref() })?;
         Ok(Some(Credentials(Signer::Aws(Arc::clone(keys), Some(scope)))))
     }
 

@@ -97,7 +97,7 @@ async fn receive(
     (set, request): (&ParameterSet, PageRequest),
 ) -> Result<Received> {
     let call = fetch.call(set).with_page(request);
-    let exchange = context.exchange(&fetch.resource.provider).await?;
+    let exchange = context.exchange_for(&fetch.resource.provider, &fetch.method).await?;
     let reply = context.answers.get(&context.client, &exchange, &call, &context.warnings).await?;
     let absent = fetch.method.not_found.as_ref().is_some_and(|rule| no_rows(rule, &exchange.access, &reply));
     let blank = matches!(reply.body.trim_ascii(), b"" | b"null");

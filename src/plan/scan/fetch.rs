@@ -85,13 +85,17 @@ impl Fetch {
         let paging = self.paging();
         let given = |wire: &str| self.sets.iter().any(|(set, _)| set.arguments.iter().any(|(name, _)| name == wire));
         let all = paging.known != Known::Told && !self.sent_filters().any(given);
-        !paging.total.is_empty() && paging.size.is_some() && (!paging.total_may_differ || all)
+        let sized = paging.size.as_ref().is_some_and(|size| !size.if_wanted);
+        !paging.total.is_empty() && sized && (!paging.total_may_differ || all)
     }
 
     /// Parameters that are not needed to ask at all, and so narrow what comes.
     fn sent_filters(&self) -> impl Iterator<Item = &str> {
         let size = self.method.paging.as_ref().and_then(|paging| paging.size.as_ref()).map(|size| &size.parameter);
-        let narrows = move |p: &&Parameter| !p.required && p.location == Location::Query && Some(&p.wire) != size;
+        let select = self.method.pushdown.select.as_ref().map(|select| &select.parameter);
+        let narrows = move |p: &&Parameter| {
+            !p.required && p.location == Location::Query && Some(&p.wire) != size && Some(&p.wire) != select
+        };
         self.method.parameters.iter().filter(narrows).map(|p| p.wire.as_str())
     }
 

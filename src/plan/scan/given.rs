@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::fetch::Fetch;
 use super::pages::filtered;
 use crate::error::Result;
-use crate::registry::{Answer, Column, HttpVerb, JsonPath, Method, Resource, Verbs, asks, columns_of};
+use crate::registry::{Answer, Column, HttpVerb, JsonPath, Method, Pushdown, Resource, Verbs, asks, columns_of};
 use crate::rows::{Decoder, Outline};
 
 /// The targets of `method` as a table: one column for each of its parameters and fields, and one way to read it.
@@ -33,6 +33,7 @@ pub fn targets(resource: &Resource, method: &Method) -> Resource {
         answer: Answer::default(),
         paging: None,
         order: Vec::new(),
+        pushdown: Pushdown::default(),
         not_found: None,
         ..method.clone()
     };

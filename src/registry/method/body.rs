@@ -8,6 +8,7 @@ use super::restates::{restated, single};
 use crate::error::Result;
 use crate::registry::model::{Body, Field, JsonPath, Kind, Nest, Shape, Xml};
 use crate::registry::schema;
+use crate::registry::template::Template;
 
 /// Wire name and SQL name of a body that has no properties of its own: the whole of it.
 const WHOLE: &str = "body";
@@ -45,7 +46,7 @@ pub(super) fn read_body(place: &mut Place<'_>) -> Result<Option<Body>> {
     let mut body = Body {
         required: described.is_some_and(|b| b.get("required") == Some(&Value::Bool(true))),
         base: base(place, request),
-        default: request.get("default").filter(|d| !d.is_null()).map(text_of),
+        default: request.get("default").filter(|d| !d.is_null()).map(|default| unquoted(text_of(default), &media_type)),
         xml: media_type.contains("xml").then(|| xml(place, request, outer)).transpose()?,
         fields: fields(place, inner)?,
         open: matches!(inner.get("additionalProperties"), Some(Value::Bool(true) | Value::Object(_))),
@@ -59,7 +60,7 @@ pub(super) fn read_body(place: &mut Place<'_>) -> Result<Option<Body>> {
         field.required |= asked.filter_map(Value::as_str).any(|name| name == field.wire || name == field.name);
         field.required &= !body.base.as_ref().is_some_and(|base| base.contains_key(&field.wire));
     }
-    transform(&mut body, request);
+    transform(place, &mut body, request);
     if body.fields.is_empty() {
         body.whole = true;
         body.open = true;
@@ -70,6 +71,13 @@ pub(super) fn read_body(place: &mut Place<'_>) -> Result<Option<Body>> {
 
 fn text_of(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// JSON that stands in quotes once too often: `"'{}'"`.
+fn unquoted(text: String, media_type: &str) -> String {
+    let is_json = |text: &str| serde_json::from_str::<Value>(text).is_ok();
+    let bare = text.trim().trim_matches('\'');
+    if media_type.contains("json") && !is_json(&text) && is_json(bare) { bare.to_owned() } else { text }
 }
 
 /// `naive_<Path>`: the fields are those of the schema at that path, and stand there in the body.
@@ -135,7 +143,7 @@ fn is_file(place: &Place<'_>, inner: &Value, wire: &str) -> bool {
 }
 
 /// A template that only restates the fields is not needed, and would drop `false` and 0.
-fn transform(body: &mut Body, request: &Value) {
+fn transform(place: &mut Place<'_>, body: &mut Body, request: &Value) {
     let Some(text) = request.pointer("/transform/body").and_then(Value::as_str) else { return };
     let known = |key: &str| body.fields.iter().any(|f| f.wire == key);
     if let Some(field) = single(text)
@@ -145,7 +153,10 @@ fn transform(body: &mut Body, request: &Value) {
         body.fields.retain(|f| f.wire == field);
         body.whole = true;
     } else if !restated(text).is_some_and(|keys| keys.iter().all(|key| known(key))) {
-        body.template = Some(text.to_owned());
+        match Template::parse(text) {
+            Ok(_) => body.template = Some(text.to_owned()),
+            Err(error) => place.cannot(format!("its `request.transform`: {}", error.message())),
+        }
     }
 }
 

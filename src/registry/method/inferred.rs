@@ -8,7 +8,7 @@ use super::configured::first_page;
 use super::leaves::{Leaf, leaves};
 use crate::registry::document::Document;
 use crate::registry::model::{
-    Answer, JsonPath, Kind, Known, Location, PageSize, Paging, PagingStyle, Parameter, Slot, Source,
+    Answer, JsonPath, Kind, Known, Location, PageSize, Paging, PagingStyle, Parameter, Reshape, Slot, Source,
 };
 use crate::registry::sql_name;
 
@@ -152,10 +152,16 @@ impl Listing<'_> {
                 paging.total_pages.extend(unsaid("total_pages"));
             }
         }
+        let in_xml = self.is_found_in_xml();
+        if silent && in_xml && matches!(paging.style, PagingStyle::Cursor { .. }) {
+            // A token may be repeated by the last page.
+            paging.goes_on = ["IsTruncated", "isTruncated"].map(|key| JsonPath(vec![key.to_owned()])).to_vec();
+        }
         if paging.goes_on.is_empty() {
             paging.goes_on = flags(leaves);
         }
-        let guessed = matches!(&paging.style, PagingStyle::Cursor { .. }) && self.token_style(leaves).is_none();
+        let guessed =
+            !in_xml && matches!(&paging.style, PagingStyle::Cursor { .. }) && self.token_style(leaves).is_none();
         if silent
             && (whole || guessed)
             && let Some(size) = sizes
@@ -168,7 +174,7 @@ impl Listing<'_> {
     }
 
     fn style(&self, leaves: &[Leaf]) -> PagingStyle {
-        if let Some(style) = self.token_style(leaves) {
+        if let Some(style) = self.token_style(leaves).or_else(|| self.token_of_xml()) {
             return style;
         }
         let urls = named(leaves, &URLS, |_| true).into_iter().chain(links(leaves)).collect::<Vec<_>>();
@@ -212,6 +218,30 @@ impl Listing<'_> {
         None
     }
 
+    /// A token of XML whose rows are found by their schema: that schema says nothing of what stands beside them. It has the
+    /// parameter's name, or a next one's, as elements are spelled.
+    fn token_of_xml(&self) -> Option<PagingStyle> {
+        if !self.is_found_in_xml() {
+            return None;
+        }
+        let (parameter, tokens) = TOKENS.iter().skip(1).take(2).find_map(|(parameters, tokens)| {
+            Some((self.optional().find(|p| p.shape.kind == Kind::String && is(p, parameters))?, tokens))
+        })?;
+        let element = |word: &&str| {
+            let capital =
+                |part: &str| part.get(..1).unwrap_or_default().to_uppercase() + part.get(1..).unwrap_or_default();
+            let pascal: String = word.split('_').map(capital).collect();
+            let camel = pascal.get(..1).unwrap_or_default().to_lowercase() + pascal.get(1..).unwrap_or_default();
+            [JsonPath(vec![pascal]), JsonPath(vec![camel])]
+        };
+        let from = Source::Body(tokens.iter().flat_map(element).collect());
+        Some(PagingStyle::Cursor { into: Slot::Query(parameter.wire.clone()), from })
+    }
+
+    fn is_found_in_xml(&self) -> bool {
+        matches!(self.answer.reshape.first(), Some(Reshape::SchemaXml { .. }))
+    }
+
     /// The query parameters that a request can do without.
     fn optional(&self) -> impl Iterator<Item = &Parameter> {
         self.parameters.iter().filter(|p| p.location == Location::Query && !p.required)
@@ -233,11 +263,16 @@ fn page_size(parameter: &Parameter) -> Option<PageSize> {
     let default =
         shape.default.as_ref().and_then(|default| default.as_u64().or_else(|| default.as_str()?.parse().ok()));
     if !shape.values.is_empty() {
-        return listed.map(|size| PageSize { parameter: parameter.wire.clone(), largest: size, smallest: size });
+        return listed.map(|size| PageSize {
+            parameter: parameter.wire.clone(),
+            largest: size,
+            smallest: size,
+            if_wanted: false,
+        });
     }
     let largest = most(parameter).map(|most| whole(most.min(LARGEST))).or(default).filter(|size| *size > 0)?;
     let smallest = shape.minimum.map_or(1, whole).clamp(1, largest);
-    Some(PageSize { parameter: parameter.wire.clone(), largest, smallest })
+    Some(PageSize { parameter: parameter.wire.clone(), largest, smallest, if_wanted: false })
 }
 
 /// The documented maximum: of the schema, else in words, as in "results per page (max 100)".

@@ -10,6 +10,7 @@ mod inferred;
 mod leaves;
 mod parameters;
 mod place;
+mod pushdown;
 mod restates;
 mod told;
 
@@ -19,7 +20,7 @@ use super::config::Config;
 use super::document::Document;
 use super::model::{HttpVerb, JsonPath, Method, NotFound, Order, Paging, PagingStyle, PathPart, Slot};
 use super::weir_keys::{self, MethodKeys, OrderKeys};
-use super::{answer, schema};
+use super::{access, answer, schema};
 use crate::error::{Error, Result};
 use body::read_body;
 use configured::configured;
@@ -27,6 +28,7 @@ use graphql::graphql;
 use inferred::Listing;
 use parameters::{read_parameters, server};
 use place::Place;
+use pushdown::Pushing;
 use told::{idempotency, paging, settles};
 
 pub use parameters::OWN_HEADERS;
@@ -73,7 +75,13 @@ pub fn read(
         parameters: &parameters,
         answer: &answer,
     };
-    let paging = told.or(by_query).or_else(|| untold(&mut place, http, body.is_some() && !query_as_form, &listing));
+    let is_told = told.is_some();
+    let mut paging = told.or(by_query).or_else(|| untold(&mut place, http, body.is_some() && !query_as_form, &listing));
+    let pushing = Pushing { parameters: &parameters, answer: &answer };
+    if !is_told && graphql.is_none() {
+        pushing.size(&place, &mut paging);
+    }
+    let pushdown = pushing.pushdown(&place);
     let method = Method {
         name: name.to_owned(),
         description: operation_text(operation),
@@ -86,6 +94,7 @@ pub fn read(
         answer,
         paging,
         order: keys.order.into_iter().map(order).collect(),
+        pushdown,
         not_found: keys.not_found.map(|n| match n.means {
             weir_keys::NotFoundMeaning::NoRows => NotFound { unless_codes: n.unless_codes },
         }),
@@ -94,6 +103,8 @@ pub fn read(
         safe_to_retry: keys.safe_to_retry || graphql.as_ref().is_some_and(|query| !query.mutation),
         withdrawn: keys.withdrawn,
         query_as_form,
+        sign_in: place.config.own("auth").map(|auth| Box::new(access::documented(auth, &document.file))),
+        signed_for: signed_for(document),
         graphql,
         unsupported: place.unsupported,
     };
@@ -120,6 +131,13 @@ fn untold(place: &mut Place<'_>, http: HttpVerb, has_body: bool, listing: &Listi
         // Nobody says whether its next page is got or posted.
         _ => listing.answer.many.then(|| listing.told_only()),
     }
+}
+
+/// What a signature of AWS is for: `x-serviceName`, which StackQL signs with, or the name that public collections of
+/// OpenAPI documents give it where the two differ.
+fn signed_for(document: &Document) -> Option<String> {
+    let word = |key: &str| document.root.pointer(&format!("/info/{key}")).and_then(Value::as_str);
+    ["x-aws-signingName", "x-serviceName"].iter().find_map(|key| word(key)).filter(|w| !w.is_empty()).map(str::to_owned)
 }
 
 fn order(keys: OrderKeys) -> Order {

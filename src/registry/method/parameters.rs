@@ -205,6 +205,9 @@ fn parameter(place: &mut Place<'_>, value: &Value) -> Result<Option<Parameter>> 
         }
         _ => return Ok(None),
     };
+    if location == Location::Header && is_signature(wire) {
+        return Ok(None);
+    }
     let here = format!("{}: parameter {wire}", place.here);
     let keys: ParameterKeys = weir_keys::read(value, &here)?;
     let predicate = keys.predicate.map(|p| predicate(&p, &here)).transpose()?;
@@ -232,6 +235,8 @@ fn parameter(place: &mut Place<'_>, value: &Value) -> Result<Option<Parameter>> 
     // Whoever gives it all the same gives a secret.
     shape.secret |= signs_in;
     let unsent = wire.starts_with("__") && place.drops_double_underscore();
+    // StackQL sends the default of a header, as `X-Amz-Target` needs it; a query's is the API's own business.
+    let constant = shape.default.as_ref().filter(|d| location == Location::Header && !d.is_null()).map(text_of);
     // What is not sent says nothing of a row's column.
     let plain = if unsent { wire.to_owned() } else { sql_name(wire) };
     Ok(Some(Parameter {
@@ -242,12 +247,26 @@ fn parameter(place: &mut Place<'_>, value: &Value) -> Result<Option<Parameter>> 
         shape,
         description: schema::description(value),
         variable: keys.default.map(|d| d.env),
-        constant: None,
+        constant,
         predicate,
         exact: keys.exact,
         hidden: keys.hidden,
         manner: Manner { style, explode, reserved: flag("allowReserved") || flag("x-ms-skip-url-encoding") },
     }))
+}
+
+/// Headers that a signature of AWS consists of: whoever signs sets them, and nobody else.
+fn is_signature(wire: &str) -> bool {
+    const NAMES: [&str; 7] = [
+        "x-amz-content-sha256",
+        "x-amz-date",
+        "x-amz-algorithm",
+        "x-amz-credential",
+        "x-amz-security-token",
+        "x-amz-signature",
+        "x-amz-signedheaders",
+    ];
+    NAMES.contains(&wire.to_ascii_lowercase().as_str())
 }
 
 /// Whether the document says what the keys of an object may hold.
@@ -262,7 +281,7 @@ fn style(place: &mut Place<'_>, (wire, location): (&str, Location), word: &str) 
         ("spaceDelimited", Location::Query) => Style::Space,
         ("pipeDelimited", Location::Query) => Style::Pipe,
         ("deepObject", Location::Query) => Style::Deep,
-        ("" | "form", Location::Query) if place.flattens_as_aws() => Style::Dotted,
+        ("" | "form", Location::Query) => place.flattens_as_aws().unwrap_or(Style::Plain),
         ("" | "form" | "simple", _) => Style::Plain,
         (other, _) => {
             place.cannot(format!("its parameter `{wire}` has the style `{other}`, which weir does not write"));

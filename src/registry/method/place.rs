@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::registry::config::Config;
 use crate::registry::document::Document;
-use crate::registry::model::Location;
+use crate::registry::model::{Location, Style};
 
 /// One method and what stands around it.
 pub(super) struct Place<'a> {
@@ -65,8 +65,10 @@ impl Place<'_> {
         self.config.algorithm("requestTranslate").is_some_and(|a| a.starts_with("get_query_to_post_form"))
     }
 
-    /// Lists and objects in the query are flattened as AWS has it.
-    pub fn flattens_as_aws(&self) -> bool {
-        self.config.algorithm("queryParamTranspose") == Some("AWSCanonical")
+    /// How lists and objects in the query are flattened, where AWS's way is meant. Its protocols have one each.
+    pub fn flattens_as_aws(&self) -> Option<Style> {
+        let protocol = self.document.root.pointer("/info/x-protocol").and_then(Value::as_str);
+        let style = if protocol == Some("query") { Style::Members } else { Style::Dotted };
+        (self.config.algorithm("queryParamTranspose") == Some("AWSCanonical")).then_some(style)
     }
 }

@@ -42,7 +42,12 @@ pub(super) fn paging(keys: PagingKeys, here: &str) -> Result<Paging> {
     }
     Ok(Paging {
         style,
-        size: keys.size.map(|s| PageSize { parameter: s.parameter, largest: s.largest.max(1), smallest: 1 }),
+        size: keys.size.map(|s| PageSize {
+            parameter: s.parameter,
+            largest: s.largest.max(1),
+            smallest: 1,
+            if_wanted: false,
+        }),
         total: paths(&keys.total)?,
         total_pages: paths(&keys.total_pages)?,
         concurrent: keys.concurrent,

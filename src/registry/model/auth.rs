@@ -117,6 +117,8 @@ pub struct AwsSignature {
     pub secret: CredentialSource,
     /// Variable of the session's token, which temporary keys have.
     pub session_token: String,
+    /// Variables of the region that is signed for where nothing else says one; the first that is set.
+    pub region: Vec<String>,
 }
 
 /// Where a credential comes from.

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::auth::AuthScheme;
 use super::graphql::GraphQl;
 use super::paging::Paging;
+use super::pushdown::Pushdown;
 use super::reshape::Reshape;
 use super::value::{Column, Field, JsonPath, Shape};
 
@@ -33,6 +35,8 @@ pub struct Method {
     pub paging: Option<Paging>,
     /// Which ORDER BY the API can do itself.
     pub order: Vec<Order>,
+    /// What else of a SELECT its parameters can say.
+    pub pushdown: Pushdown,
     /// When a 404 means "no rows".
     pub not_found: Option<NotFound>,
     /// What makes a repeated request take effect once.
@@ -45,6 +49,10 @@ pub struct Method {
     pub withdrawn: Option<String>,
     /// The query is sent as a form in the body (`get_query_to_post_form_utf_8`).
     pub query_as_form: bool,
+    /// The way to sign in that the document says below the provider: for its service, its resource or itself.
+    pub sign_in: Option<Box<AuthScheme>>,
+    /// The service of AWS that its requests are signed for, where the document says it.
+    pub signed_for: Option<String>,
     /// The query of GraphQL that its body is.
     pub graphql: Option<GraphQl>,
     /// Why weir cannot execute it, if it cannot.
@@ -128,6 +136,8 @@ pub enum Style {
     Json,
     /// `x.1.key=value`, as AWS flattens lists and objects.
     Dotted,
+    /// `x.member.1.key=value`, as AWS's protocol `query` does.
+    Members,
 }
 
 /// A value the request needs or takes, outside its body.

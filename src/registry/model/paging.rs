@@ -89,6 +89,8 @@ pub struct PageSize {
     pub largest: u64,
     /// Smallest size the API takes.
     pub smallest: u64,
+    /// Nobody said which size is the largest: it is asked for only where a statement wants so many rows and no more.
+    pub if_wanted: bool,
 }
 
 /// Where a request carries a token.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::config::Inherited;
 use super::auth::AuthScheme;
+use super::operation::Method;
 use super::value::JsonPath;
 
 /// A provider: one API with one way of signing in, and a list of services.
@@ -53,6 +54,9 @@ pub struct Access {
     /// What the user has put in place of the documents' server.
     #[serde(skip)]
     pub base_url: Option<String>,
+    /// The user chose the way to sign in: no document's counts.
+    #[serde(skip)]
+    pub chosen: bool,
     /// Ways to sign in; the first whose variables are all set is taken. Empty: none is needed.
     pub schemes: Vec<AuthScheme>,
     /// What to tell someone who has no credentials.
@@ -69,6 +73,20 @@ pub struct Access {
     pub hints: Vec<ErrorHint>,
     /// Header of an answer whose value names the request to the API's support.
     pub request_id: Option<String>,
+}
+
+impl Access {
+    /// How a method is reached, which may be signed in to in a way of its own. The user's choice counts more than any
+    /// document's.
+    #[must_use]
+    pub fn of(&self, method: &Method) -> Access {
+        let mut access = self.clone();
+        if let Some(own) = method.sign_in.as_deref().filter(|_| !self.chosen) {
+            access.schemes = vec![own.clone()];
+            access.credentials_help = None;
+        }
+        access
+    }
 }
 
 /// A documented rate limit.

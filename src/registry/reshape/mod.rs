@@ -32,13 +32,18 @@ impl Answer {
         Ok(text)
     }
 
-    /// The body as JSON, before any of the steps: what totals and cursors are read from. XML is turned into JSON, and
-    /// what is neither has none.
+    /// The body as JSON, before any of the steps: what totals and cursors are read from. XML is turned into JSON, without
+    /// its envelopes where those are looked through for the rows too; and what is neither has none.
     pub fn figures(&self, body: &[u8]) -> Option<String> {
         match self.reshape.first() {
-            Some(
-                Reshape::Template { input: TemplateInput::Xml, .. } | Reshape::Nodes(_) | Reshape::SchemaXml { .. },
-            ) => tree(body).ok().map(|value| value.to_string()),
+            Some(Reshape::SchemaXml { unwraps, .. }) => {
+                let root = xml::parse(&text_of(body)).ok()?;
+                let inner = xml::to_json(&root, xml::Cast::WhereExact);
+                Some(schema_xml::payload(&inner, *unwraps).to_string())
+            }
+            Some(Reshape::Template { input: TemplateInput::Xml, .. } | Reshape::Nodes(_)) => {
+                tree(body).ok().map(|value| value.to_string())
+            }
             _ => serde_json::from_slice::<&RawValue>(unmarked(body)).ok().map(|v| v.get().to_owned()),
         }
     }

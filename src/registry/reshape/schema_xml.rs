@@ -7,20 +7,24 @@ use crate::registry::Kind;
 
 /// `{list: [rows]}` of what the outermost element holds.
 pub fn rows(root: &Value, (list, unwraps): (&str, bool), fields: &[(String, Kind)]) -> Value {
-    let payload = match root {
-        Value::Object(entries) if unwraps => {
-            let wrapper = entries.iter().find(|(name, value)| name.ends_with("Result") && value.is_object());
-            wrapper.map_or(root, |(_, value)| value)
-        }
-        root => root,
-    };
-    let found = match payload {
+    let found = match payload(root, unwraps) {
         Value::Object(entries) if fields.iter().any(|(name, _)| entries.contains_key(name)) => vec![entries],
         Value::Object(entries) => list_of(entries).map(normalized).unwrap_or_default(),
         _ => Vec::new(),
     };
     let rows = found.into_iter().map(|row| Value::Object(projected(row, fields)));
     Value::Object([(list.to_owned(), Value::Array(rows.collect()))].into_iter().collect())
+}
+
+/// What the outermost element holds, or the element in it whose name ends in `Result`.
+pub fn payload(root: &Value, unwraps: bool) -> &Value {
+    match root {
+        Value::Object(entries) if unwraps => {
+            let wrapper = entries.iter().find(|(name, value)| name.ends_with("Result") && value.is_object());
+            wrapper.map_or(root, |(_, value)| value)
+        }
+        root => root,
+    }
 }
 
 fn projected(row: &Map<String, Value>, fields: &[(String, Kind)]) -> Map<String, Value> {

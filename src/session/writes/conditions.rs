@@ -15,6 +15,7 @@ pub(super) struct Conditions<'a> {
     pub(super) method: &'a Method,
     /// Fields of the body that a condition may give.
     fields: Vec<&'a Field>,
+    verb: Verb,
     mentioned: &'a [String],
     fixed: Vec<(String, Option<Expr>)>,
 }
@@ -30,7 +31,7 @@ impl<'a> Conditions<'a> {
         let is_set = |field: &Field| set.iter().any(|name| name.strip_prefix("data__") == Some(&field.wire));
         let free = |field: &&Field| may_condition(&target.resource, changes.verb, field) && !is_set(field);
         let fixed = changes.selection.iter().flat_map(|s| target.fixed(s)).collect();
-        Conditions { target, method, fields: fields.filter(free).collect(), mentioned, fixed }
+        Conditions { target, method, fields: fields.filter(free).collect(), verb: changes.verb, mentioned, fixed }
     }
 
     /// Name and value of what the query brings: all that the method cannot do without and that rows or conditions can
@@ -86,7 +87,15 @@ impl<'a> Conditions<'a> {
     /// Whether rows need not be read for a condition on this column: what the request says is all that it means.
     pub(super) fn needs_no_row(&self, name: &str) -> bool {
         let needed = self.method.parameters.iter().any(|p| p.required && p.name == name);
-        self.is_own(name) && (needed || !is_row_column(&self.target.resource, name))
+        self.is_own(name) && (needed || self.names_what_goes(name) || !is_row_column(&self.target.resource, name))
+    }
+
+    /// Whether it is a field that a DELETE cannot do without, as APIs have it whose every request is a POST, and the
+    /// statement says its value.
+    fn names_what_goes(&self, name: &str) -> bool {
+        self.verb == Verb::Delete
+            && self.fields.iter().any(|field| field.required && field.name == name)
+            && self.fixed.iter().any(|(fixed, value)| fixed == name && value.is_some())
     }
 
     /// Whether the request alone says what these conditions mean, though rows have columns of the same names: each is the
@@ -131,8 +140,9 @@ pub(super) fn may_condition(resource: &Resource, verb: Verb, field: &Field) -> b
     verb == Verb::Delete || !is_row_column(resource, &field.name)
 }
 
+/// What no SELECT reads has no rows, though its columns tell what its writes answer.
 fn is_row_column(resource: &Resource, name: &str) -> bool {
-    resource.column(name).is_some_and(|c| !c.paths.is_empty())
+    !resource.verbs.select.is_empty() && resource.column(name).is_some_and(|c| !c.paths.is_empty())
 }
 
 /// Empty text, an empty list or object, NULL.

@@ -33,8 +33,8 @@ pub(super) fn preview(run: &Run, write: &Write, form: DryRun) -> Result<Answer> 
 
 /// What signs the request in, as one would write it in a shell: no credentials, the variables that hold them.
 fn sign_in(run: &Run, write: &Write) -> Result<Placeholders> {
-    let access = &run.context.registry.provider(&write.resource.provider)?.access;
-    Ok(placeholders(access, &run.context.keyring))
+    let access = run.context.registry.provider(&write.resource.provider)?.access.of(&write.method);
+    Ok(placeholders(&access, &run.context.keyring))
 }
 
 impl Write {

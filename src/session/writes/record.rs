@@ -103,7 +103,7 @@ pub(super) async fn journal_target(
     method: &Method,
     journal: &Journal,
 ) -> Result<Target> {
-    let exchange = run.context.exchange(&resource.provider).await?;
+    let exchange = run.context.exchange_for(&resource.provider, method).await?;
     let hex = |bytes: &[u8]| bytes.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
     let account = journal.fingerprint(&Secret::new(exchange.credentials.digest(hex)))?;
     let base_url = run.context.base_url(&resource.provider)?.unwrap_or_else(|| method.server.clone());

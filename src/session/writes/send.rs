@@ -247,7 +247,7 @@ impl Sender {
         let Some(planned) = self.write.calls.get(row) else {
             return (None, Err(Error::new(Kind::Internal, "no such row")));
         };
-        let exchange = match self.context.exchange(&self.write.resource.provider).await {
+        let exchange = match self.context.exchange_for(&self.write.resource.provider, &self.write.method).await {
             Ok(exchange) => exchange,
             Err(error) => return (None, Err(error)),
         };

@@ -99,7 +99,7 @@ impl Session {
 
     /// The row as it is now.
     async fn look(&self, run: &Run, write: &Write, call: &Call) -> Result<Option<Value>> {
-        let exchange = run.context.exchange(&write.resource.provider).await?;
+        let exchange = run.context.exchange_for(&write.resource.provider, &call.method).await?;
         let reply = run.context.client.send(&exchange, call).await?;
         if call.method.not_found.as_ref().is_some_and(|rule| crate::http::no_rows(rule, &exchange.access, &reply)) {
             return Ok(None);

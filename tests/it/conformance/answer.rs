@@ -50,12 +50,14 @@ pub fn reading<'a>(service: &'a Service, operation: &'a Operation, entry: Option
     let chosen = content.and_then(|all| media.and_then(|m| all.get_key_value(m)).or_else(|| all.iter().next()));
     let path = word("objectKey").and_then(Value::as_str).map_or_else(|| Some(Vec::new()), keys);
     let transform = word("transform").map(|t| t.get("type").and_then(Value::as_str).unwrap_or("?").to_owned());
+    // What a transform reads is what the method says, whatever the schema of its result stands under.
+    let read = media.filter(|media| transform.is_some() && media.ends_with("xml"));
     let body = word("transform").and_then(|t| t.get("body")).and_then(Value::as_str).unwrap_or_default();
     let flattens = body.contains("\"_flattened\"");
     Reading {
         flattens,
         key,
-        media: chosen.map_or("", |(name, _)| name).to_owned(),
+        media: read.or(chosen.map(|(name, _)| name.as_str())).unwrap_or_default().to_owned(),
         schema: chosen.and_then(|(_, content)| content.get("schema")),
         path,
         transform,
@@ -89,6 +91,11 @@ pub fn answer(
     }
     if let Some(rows) = operation.graphql.as_ref().and_then(|graph| graph.pointer("/responseSelection/jsonPath")) {
         return selected((service, &reading), (status, headers), rows.as_str().unwrap_or_default(), page);
+    }
+    if reading.transform.as_deref().is_some_and(|kind| kind.starts_with("schema_driven_xml"))
+        && let Some(answer) = driven((service, operation), (&reading, entry), (said, page))
+    {
+        return Answer { status, headers, ..answer };
     }
     let Some(schema) = reading.schema.filter(|_| status != 204 && request.verb != "HEAD") else {
         let rows = Some(0).filter(|_| reading.transform.is_none());
@@ -125,7 +132,7 @@ pub fn answer(
     if reading.flattens {
         given.iter_mut().for_each(flatten);
     }
-    if reading.media.ends_with("json") || reading.media == "*/*" {
+    if reading.media.contains("json") || reading.media == "*/*" {
         return Answer { status, headers, body: body.to_string(), rows, given, more };
     }
     if reading.media.ends_with("xml") {
@@ -133,6 +140,41 @@ pub fn answer(
     }
     let body = body.as_str().map_or_else(|| body.to_string(), str::to_owned);
     Answer { status, headers, body, rows: None, given: Vec::new(), more }
+}
+
+/// The answer of AWS's protocol `query` to a method whose rows `schema_driven_xml` finds: a list in the result within the
+/// response. Only what is no list or object itself is held against the rows: how those nest in XML no schema says.
+fn driven(
+    (service, operation): (&Service, &Operation),
+    (reading, entry): (&Reading<'_>, Option<&Entry>),
+    (said, page): (&Said, usize),
+) -> Option<Answer> {
+    let schema = entry?.node.pointer("/response/schema_override").or(reading.schema)?;
+    let sampler = Sampler { root: &service.root, fill: Fill::All, request: false, choice: 0, items: ROWS };
+    let mut body = sampler.value(schema, "value");
+    let path = reading.path.as_ref()?;
+    let rows = settle(&mut body, path, said, page);
+    let Some(Value::Array(mut given)) = at(&body, path).cloned() else { return None };
+    let members: String = given.iter().map(|row| xml("member", row)).collect();
+    let token = operation.parameters.iter().find(|p| ["Marker", "marker", "NextToken"].contains(&p.name.as_str()));
+    let more = token.is_some() && page == 0 && entry?.verb == "select";
+    let mark = match token.filter(|_| more) {
+        Some(token) if token.name == "marker" => {
+            "<Marker></Marker><NextMarker>second-page</NextMarker><IsTruncated>true</IsTruncated>".to_owned()
+        }
+        Some(token) => format!("<{0}>second-page</{0}>", token.name),
+        None if token.is_some() => "<Marker>second-page</Marker><IsTruncated>false</IsTruncated>".to_owned(),
+        None => String::new(),
+    };
+    let name = operation.node.get("operationId").and_then(Value::as_str)?.rsplit('_').next()?;
+    let body = format!(
+        "<?xml version=\"1.0\"?><{name}Response xmlns=\"https://made.up/doc/\"><{name}Result>{mark}<Things>{members}</Things>\
+         </{name}Result><ResponseMetadata><RequestId>made-up</RequestId></ResponseMetadata></{name}Response>"
+    );
+    for row in given.iter_mut().filter_map(Value::as_object_mut) {
+        row.retain(|_, value| !value.is_array() && !value.is_object() && !value.is_null());
+    }
+    Some(Answer { status: 200, headers: Vec::new(), body, rows: Some(rows), given, more })
 }
 
 /// A row as it is before its document flattens it: but for what each resource has, all of it under `properties`.

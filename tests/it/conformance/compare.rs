@@ -2,7 +2,9 @@
 
 use serde_json::Value;
 
+use super::document::Service;
 use super::server::Seen;
+use super::signature;
 use super::tokens::{TOKEN, credential};
 
 /// The first field that is not as it was given.
@@ -47,7 +49,7 @@ pub fn plain(value: &Value) -> String {
 }
 
 /// Why the request is not signed in as the provider's config says.
-pub fn signed_in(provider: &Value, seen: &Seen) -> Option<String> {
+pub fn signed_in(provider: &Value, service: &Service, seen: &Seen) -> Option<String> {
     let mut at = provider.pointer("/config/auth");
     while let Some(auth) = at {
         let word = |key: &str| auth.get(key).and_then(Value::as_str);
@@ -63,6 +65,10 @@ pub fn signed_in(provider: &Value, seen: &Seen) -> Option<String> {
             "oauth2" | "azure_default" => format!("Bearer {TOKEN}"),
             "api_key" | "custom" => {
                 format!("{}{}", word("valuePrefix").unwrap_or_default(), value("credentialsenvvar")?)
+            }
+            "aws_signing_v4" => {
+                let (id, secret) = value("keyIDenvvar").zip(value("credentialsenvvar"))?;
+                return signature::wrong((&seen.request, &seen.said), service, (&id, &secret));
             }
             _ => return None,
         };

@@ -87,6 +87,8 @@ pub struct Config {
     pub body_names: Option<String>,
     /// `requestTranslate.algorithm`
     pub request_translate: Option<String>,
+    /// `queryParamTranspose.algorithm`
+    pub query_transpose: Option<String>,
     pub pagination: Option<Value>,
 }
 
@@ -393,6 +395,7 @@ fn config(levels: &[Option<&Value>]) -> Config {
     Config {
         body_names: word("/requestBodyTranslate/algorithm"),
         request_translate: word("/requestTranslate/algorithm"),
+        query_transpose: word("/queryParamTranspose/algorithm"),
         pagination: first("/pagination").cloned(),
     }
 }

@@ -14,6 +14,7 @@ mod request;
 mod sample;
 mod schema;
 mod server;
+mod signature;
 mod statement;
 mod tally;
 mod tokens;

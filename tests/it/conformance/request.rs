@@ -26,6 +26,12 @@ impl Request {
         self.headers.iter().find(|(found, _)| *found == name).map(|(_, value)| value.as_str())
     }
 
+    /// Whether its query has the pair, or need not: what begins with two underscores is for StackQL.
+    pub fn says(&self, pair: &(String, String)) -> bool {
+        pair.0.starts_with("__")
+            || url::form_urlencoded::parse(self.query.as_bytes()).into_owned().any(|found| found == *pair)
+    }
+
     pub fn line(&self) -> String {
         let query = if self.query.is_empty() { String::new() } else { format!("?{}", self.query) };
         let body: String = String::from_utf8_lossy(&self.body).chars().take(400).collect();
@@ -39,6 +45,21 @@ pub struct Said {
     /// Place, name and text of each parameter.
     pub parameters: Vec<(String, String, String)>,
     pub body: Option<Value>,
+}
+
+/// The request whose query came as a form in the body of a POST, as its method says (`get_query_to_post_form_utf_8`).
+pub fn unposted(request: &Request, entry: Option<&Entry>) -> Request {
+    let form = request.header("content-type").is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
+    let mut meant = request.clone();
+    if request.verb == "POST" && request.query.is_empty() && form && entry.is_some_and(posts_its_query) {
+        "GET".clone_into(&mut meant.verb);
+        meant.query = String::from_utf8_lossy(&std::mem::take(&mut meant.body)).into_owned();
+    }
+    meant
+}
+
+fn posts_its_query(entry: &Entry) -> bool {
+    entry.config.request_translate.as_deref() == Some("get_query_to_post_form_utf_8")
 }
 
 /// The query parameter that the made-up server's own next links carry.
@@ -117,6 +138,17 @@ pub fn judge(
     request: &Request,
     entry: Option<&Entry>,
 ) -> (Said, Option<String>) {
+    let is_form = |p: &Parameter| p.place == "query" && p.style == "form";
+    if entry.is_some_and(|e| e.config.query_transpose.as_deref() == Some("AWSCanonical"))
+        && operation.parameters.iter().any(is_form)
+    {
+        let member = service.root.pointer("/info/x-protocol").is_some_and(|protocol| protocol == "query");
+        let mut operation = operation.clone();
+        for parameter in operation.parameters.iter_mut().filter(|p| is_form(p)) {
+            (if member { "aws-members" } else { "aws" }).clone_into(&mut parameter.style);
+        }
+        return judge((service, &operation), captures, request, entry);
+    }
     if entry.is_some_and(drops_underscored) {
         let mut operation = operation.clone();
         operation.parameters.retain(|p| !p.name.starts_with("__"));
@@ -256,10 +288,14 @@ fn of_query<'a>(root: &Value, query: &'a [(String, String)], parameter: &Paramet
         return query.iter().filter(|(found, _)| properties.contains_key(found)).collect();
     }
     let deep = parameter.style == "deepObject";
+    let dotted = parameter.style.starts_with("aws");
     query
         .iter()
         .filter(|(found, _)| {
-            found == name || (deep && found.starts_with(&format!("{name}["))) || *found == format!("{name}[]")
+            found == name
+                || (deep && found.starts_with(&format!("{name}[")))
+                || (dotted && found.starts_with(&format!("{name}.")))
+                || *found == format!("{name}[]")
         })
         .collect()
 }
@@ -273,6 +309,14 @@ fn spread<'f>(parameter: &Parameter, flat: &'f Map<String, Value>) -> Option<&'f
 fn in_query(root: &Value, parameter: &Parameter, parts: &[&(String, String)]) -> Option<(String, Vec<Value>)> {
     let (first, rest) = parts.split_first()?;
     let flat = flat(root, &parameter.schema, 0, 0);
+    if parameter.style.starts_with("aws") && first.0 != parameter.name {
+        let mut whole = Value::Null;
+        for (name, text) in parts.iter().map(|part| (&part.0[parameter.name.len() + 1..], &part.1)) {
+            put(&mut whole, &name.split('.').collect::<Vec<_>>(), text);
+        }
+        let made = unflattened(root, &parameter.schema, whole, parameter.style == "aws-members");
+        return Some((made.to_string(), vec![made]));
+    }
     if let Some(properties) = spread(parameter, &flat) {
         let value = |(name, text): &(String, String)| (name.clone(), readings(root, &properties[name], text).remove(0));
         let made = Value::Object(parts.iter().map(|pair| value(pair)).collect());
@@ -298,6 +342,41 @@ fn in_query(root: &Value, parameter: &Parameter, parts: &[&(String, String)]) ->
         return Some((told.clone(), vec![json!([told])]));
     }
     Some((first.1.clone(), one_text(root, parameter, &first.1)))
+}
+
+fn put(at: &mut Value, keys: &[&str], text: &str) {
+    let Some((key, rest)) = keys.split_first() else {
+        *at = text.into();
+        return;
+    };
+    if !at.is_object() {
+        *at = json!({});
+    }
+    put(&mut at[*key], rest, text);
+}
+
+/// Lists are objects with the keys 1, 2 ..; in the protocol `query` such an object is the only thing in one of `member`.
+fn unflattened(root: &Value, schema: &Value, value: Value, member: bool) -> Value {
+    let flat = flat(root, schema, 0, 0);
+    match value {
+        Value::Object(mut map) if kind(&flat) == "array" => {
+            if member {
+                let Some(Value::Object(inner)) = map.remove("member").filter(|_| map.is_empty()) else {
+                    return "a list that is not in `member`".into();
+                };
+                map = inner;
+            }
+            let items = flat.get("items").unwrap_or(&Value::Null);
+            let all = (1..=map.len()).map(|number| map.remove(&number.to_string()).unwrap_or_default());
+            all.collect::<Vec<_>>().into_iter().map(|item| unflattened(root, items, item, member)).collect()
+        }
+        Value::Object(map) => {
+            let of = |key: &str| flat.get("properties").and_then(|all| all.get(key)).cloned().unwrap_or_default();
+            map.into_iter().map(|(key, value)| (key.clone(), unflattened(root, &of(&key), value, member))).collect()
+        }
+        Value::String(text) => readings(root, schema, &text).remove(0),
+        other => other,
+    }
 }
 
 /// What one text may be read as, by the schema of its parameter.
@@ -350,7 +429,7 @@ fn body(
     entry: Option<&Entry>,
     said: &mut Said,
 ) -> Result<(), String> {
-    let posted = entry.is_some_and(|e| e.config.request_translate.as_deref() == Some("get_query_to_post_form_utf_8"));
+    let posted = entry.is_some_and(posts_its_query);
     let Some((wanted, schema)) = body_schema(service, operation, entry) else {
         let extra = entry.is_some_and(|e| {
             ["base", "default", "transform"].iter().any(|key| e.node.pointer(&format!("/request/{key}")).is_some())
@@ -378,6 +457,7 @@ fn body(
     let value = decoded(&service.root, (kind, bare), schema, &request.body)?;
     let Some(value) = value else { return Ok(()) };
     let judge = Judge::new(&service.root, schema, true)?;
+    let value = opened(service, schema, entry, value);
     said.body = Some(value.clone());
     match judge.why_not(&value) {
         Some(why) => Err(format!("the body: {why}")),
@@ -385,9 +465,23 @@ fn body(
     }
 }
 
+/// The body with the object that stands in it as text, as `x-stackQL-stringOnly` asks for where `naive_<key>` leads.
+fn opened(service: &Service, schema: &Value, entry: Option<&Entry>, mut value: Value) -> Value {
+    let under = entry.and_then(|e| e.config.body_names.as_deref()?.strip_prefix("naive_"));
+    let said = |at: &Value| at.get("x-stackQL-stringOnly").is_some_and(|v| v == true || v == "true");
+    let whole = resolve(&service.root, schema);
+    let inner = under.and_then(|key| whole.get("properties")?.get(key)).map(|at| resolve(&service.root, at));
+    if let Some(key) = under.filter(|_| said(whole) || inner.is_some_and(said))
+        && let Some(read) = value.get(key).and_then(Value::as_str).and_then(|text| serde_json::from_str(text).ok())
+    {
+        value[key] = read;
+    }
+    value
+}
+
 /// The body as the value that its schema speaks of; `None` where the judge cannot read it.
 fn decoded(root: &Value, (kind, bare): (&str, &str), schema: &Value, body: &[u8]) -> Result<Option<Value>, String> {
-    if bare.ends_with("json") && !bare.ends_with("ndjson") {
+    if bare.contains("json") && !bare.ends_with("ndjson") {
         return serde_json::from_slice(body).map(Some).map_err(|e| format!("the body is no JSON: {e}"));
     }
     let pairs: Vec<(String, String)> = match bare {

@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 
 use super::answer::answer;
 use super::document::Service;
-use super::request::{Request, Said, judge, meant};
+use super::request::{Request, Said, judge, meant, unposted};
 
 /// One request, judged.
 pub struct Seen {
@@ -103,9 +103,11 @@ async fn serve(State(shared): State<Shared>, incoming: Incoming) -> Response {
 
 fn respond(service: &Service, stage: &mut Stage, request: Request) -> Response {
     let entry = stage.method.map(|at| &service.methods[at]);
-    let mut candidates = meant(service, &request);
+    let as_meant = unposted(&request, entry);
+    let mut candidates = meant(service, &as_meant);
     // Where a path fits several templates, the one that was meant is taken.
-    candidates.sort_by_key(|(at, _)| entry.and_then(|e| e.operation) != Some(*at));
+    let says = |at: usize| service.operations[at].literal_query.iter().all(|pair| as_meant.says(pair));
+    candidates.sort_by_key(|(at, _)| (!says(*at), entry.and_then(|e| e.operation) != Some(*at)));
     let Some((at, captures)) = candidates.into_iter().next() else {
         let problem = Some("no operation has this method and path".to_owned());
         stage.seen.push(Seen {
@@ -121,7 +123,7 @@ fn respond(service: &Service, stage: &mut Stage, request: Request) -> Response {
     };
     let operation = &service.operations[at];
     let entry = entry.filter(|e| e.operation == Some(at));
-    let (said, problem) = judge((service, operation), &captures, &request, entry);
+    let (said, problem) = judge((service, operation), &captures, &as_meant, entry);
     let page = stage.seen.iter().filter(|seen| seen.operation == Some(at)).count();
     let given = answer((service, operation), entry, (&request, &said), page);
     let response = match &problem {

@@ -262,6 +262,13 @@ impl Writer<'_> {
         let field = known.ok_or_else(|| format!("the registry offers no field `{wire}`"))?;
         let naive = self.entry.config.body_names.as_deref().is_some_and(|a| a.starts_with("naive"));
         Ok(match manner {
+            // In a condition, a quoted name is a column's own.
+            Manner::Most
+                if matches!(self.entry.verb.as_str(), "select" | "delete")
+                    && taken.iter().all(|(name, _)| *name != field.name) =>
+            {
+                field.name.clone()
+            }
             Manner::Most if naive && taken.iter().all(|(name, _)| name != wire) => wire.to_owned(),
             Manner::Most => format!("data__{wire}"),
             Manner::Least if taken.iter().any(|(name, _)| *name == field.name) => format!("data__{wire}"),

@@ -14,6 +14,7 @@ use super::compare::{differs, plain, same_text, signed_in, word};
 use super::document::{Entry, Provider, Service};
 use super::request::drops_underscored;
 use super::server::{Seen, Server};
+use super::signature;
 use super::statement::{Manner, Writer, Written, same_body};
 use super::tokens::{Tokens, credential};
 use crate::harness::{Row, run_in, told, write_file};
@@ -108,6 +109,9 @@ fn session(provider: &Provider, folder: &Path, (account, tokens): (&str, Option<
                 variables.insert(name.to_owned(), value);
             }
         }
+        if one.get("type").is_some_and(|kind| kind == "aws_signing_v4") {
+            variables.insert("AWS_SESSION_TOKEN".to_owned(), signature::TOKEN.to_owned());
+        }
         auth = one.get("successor");
     }
     let settings = Settings {
@@ -195,7 +199,7 @@ fn is_json(service: &Service, entry: &Entry) -> bool {
     let Some(operation) = entry.operation.map(|at| &service.operations[at]) else { return true };
     let answer = super::answer::reading(service, operation, Some(entry));
     let body = super::request::body_schema(service, operation, Some(entry));
-    let json = |media: &str| media.is_empty() || media.ends_with("json") || media == "*/*";
+    let json = |media: &str| media.is_empty() || media.contains("json") || media == "*/*";
     json(&answer.media) && body.is_none_or(|(media, _)| json(&media))
 }
 
@@ -271,8 +275,8 @@ impl Walker<'_> {
                 &self.server.service.operations[first.operation.unwrap_or_default()],
                 Some(self.entry()),
             );
-            if kind.transform.is_some_and(|kind| kind.contains("text")) {
-                return Verdict::Unjudged("the input of its text template is not known".to_owned());
+            if kind.transform.is_some_and(|kind| kind.contains("text") || kind.contains("mxj")) {
+                return Verdict::Unjudged("the input of its template is not known".to_owned());
             }
             return Verdict::Answer(told(error));
         }
@@ -333,7 +337,9 @@ impl Walker<'_> {
                 let mut pairs = first.given.iter().zip(found).filter(|_| read);
                 match pairs.find_map(|(given, found)| self.misread(given, found)) {
                     Some(problem) => Verdict::Rows(problem),
-                    None => signed_in(self.config, first).map_or(Verdict::Right, Verdict::NotAllowed),
+                    None => {
+                        signed_in(self.config, &self.server.service, first).map_or(Verdict::Right, Verdict::NotAllowed)
+                    }
                 }
             }
         }
