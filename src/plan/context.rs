@@ -18,13 +18,8 @@ use super::progress::Progress;
 use super::scan::answers::Answers;
 use super::warnings::Warnings;
 use crate::error::{Error, Kind, Result};
-<<<<<<< HEAD
 use crate::http::{Budget, Call, Client, Credentials, Exchange, Keyring, Notices, check_places};
-use crate::registry::{Access, Parameter, Registry, Resource};
-=======
-use crate::http::{Budget, Client, Credentials, Exchange, Keyring, Notices};
 use crate::registry::{Access, AuthScheme, Method, Parameter, Registry, Resource};
->>>>>>> 576cedbe18cec92d84920ae30202edc14bd4f8ac
 use crate::secret::{MASK, Redactor};
 
 /// Values for parameters that a statement does not give: those SET in the session, then the environment.
@@ -140,20 +135,7 @@ impl StatementContext {
     /// # Errors
     /// When no credentials are set, or they cannot be right.
     pub async fn exchange(&self, provider: &str) -> Result<Arc<Exchange>> {
-<<<<<<< HEAD
-        let exchange = {
-            let mut exchanges = self.exchanges.lock().unwrap_or_else(PoisonError::into_inner);
-            exchanges.entry(provider.to_owned()).or_default().clone()
-        };
-        let found = exchange.get_or_init(|| self.sign_in(provider)).await.clone();
-        // Outside of weir's own sessions all statements are one, and the next may do better.
-        if found.is_err() && self.statement == 0 {
-            self.exchanges.lock().unwrap_or_else(PoisonError::into_inner).remove(provider);
-        }
-        found
-=======
         self.exchange_under(provider, self.registry.provider(provider)?.access.clone()).await
->>>>>>> 576cedbe18cec92d84920ae30202edc14bd4f8ac
     }
 
     /// The exchange for a method, which may be signed in to in a way of its own.
@@ -165,18 +147,23 @@ impl StatementContext {
     }
 
     async fn exchange_under(&self, provider: &str, access: Access) -> Result<Arc<Exchange>> {
+        let key = (provider.to_owned(), access.schemes.clone());
         let exchange = {
             let mut exchanges = self.exchanges.lock().unwrap_or_else(PoisonError::into_inner);
-            let key = (provider.to_owned(), access.schemes.clone());
             match exchanges.iter().find(|(known, _)| *known == key) {
                 Some((_, known)) => known.clone(),
                 None => {
-                    exchanges.push((key, Arc::default()));
+                    exchanges.push((key.clone(), Arc::default()));
                     exchanges.last().map(|(_, new)| new.clone()).unwrap_or_default()
                 }
             }
         };
-        exchange.get_or_init(|| self.sign_in(provider, access)).await.clone()
+        let found = exchange.get_or_init(|| self.sign_in(provider, access)).await.clone();
+        // Outside of weir's own sessions all statements are one, and the next may do better.
+        if found.is_err() && self.statement == 0 {
+            self.exchanges.lock().unwrap_or_else(PoisonError::into_inner).retain(|(known, _)| *known != key);
+        }
+        found
     }
 
     async fn sign_in(&self, provider: &str, access: Access) -> Result<Arc<Exchange>> {
@@ -213,7 +200,7 @@ impl StatementContext {
     /// # Errors
     /// When the call gives one, or the provider is not known.
     pub fn check_places(&self, provider: &str, call: &Call) -> Result<()> {
-        check_places(&self.registry.provider(provider)?.access, &self.keyring, call)
+        check_places(&self.registry.provider(provider)?.access.of(&call.method), &self.keyring, call)
     }
 
     /// From now on the engine's messages show no values.

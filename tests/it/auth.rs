@@ -617,7 +617,7 @@ async fn nothing_secret_goes_over_plain_http() {
 async fn a_method_or_a_resource_may_be_signed_in_to_in_a_way_of_its_own() {
     let provider = "{type: bearer, credentialsenvvar: KEY}";
     let resource = "{type: custom, name: X-Door, location: header, credentialsenvvar: DOOR}";
-    let service = SERVICE
+    let service = door::service("SERVER", false)
         .replace("      name: things\n", &format!("      name: things\n      config: {{auth: {resource}}}\n"))
         .replace("add: {operation", "add: {config: {auth: {type: null_auth}}, operation");
     let open = |given: Option<&'static str>| {

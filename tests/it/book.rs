@@ -11,7 +11,7 @@ use crate::harness::{Program, home};
 use crate::pages::chapters;
 
 /// Options of other programs that the pages speak of.
-const FOREIGN: [&str; 5] = ["--quiet", "--path", "--locked", "--data-raw", "--release"];
+const FOREIGN: [&str; 7] = ["--query", "--output", "--quiet", "--path", "--locked", "--data-raw", "--release"];
 
 /// Builds the book into a folder of its own, or into the one that `WEIR_BOOK` names, to be looked at.
 fn built() -> (PathBuf, tempfile::TempDir) {
