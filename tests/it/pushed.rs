@@ -20,13 +20,15 @@ fn document(url: &str) -> Value {
     let number = |name: &str| json!({"name": name, "in": "query", "schema": {"type": "integer"}});
     let listed = json!({"name": "$select", "in": "query", "style": "form", "explode": false,
         "schema": {"type": "array", "items": {"type": "string"}}});
+    // The config is as a whole service's, and this list has smaller pages.
+    let largest = json!({"name": "$top", "in": "query", "schema": {"type": "integer", "maximum": MOST}});
     let odata = json!({"dialect": "odata"});
     let all =
-        json!({"filter": odata, "select": odata, "top": {"dialect": "odata", "maxValue": MOST}, "orderBy": odata});
+        json!({"filter": odata, "select": odata, "top": {"dialect": "odata", "maxValue": 10 * MOST}, "orderBy": odata});
     let narrow = json!({"filter": {"dialect": "odata", "supportedOperators": ["eq"], "supportedColumns": ["size"]}});
     let lists = [
         ("plain", json!({}), json!([])),
-        ("pushed", all.clone(), json!([text("$filter"), listed, number("$top")])),
+        ("pushed", all.clone(), json!([text("$filter"), listed, largest])),
         ("narrow", narrow, json!([text("$filter")])),
         ("undeclared", all, json!([])),
         ("limited", json!({"top": {"paramName": "showLimit"}}), json!([number("showLimit")])),

@@ -25,8 +25,12 @@ impl<'a> Pushing<'a> {
         let most = |value: Option<u64>| value.filter(|most| *most > 0);
         let paging = paging.get_or_insert_with(|| Paging { known: Known::Configured, ..Paging::whole() });
         let known = paging.size.take().filter(|size| size.parameter == parameter.wire);
-        let documented = most(said.get("maxValue").and_then(Value::as_u64)).or(known.as_ref().map(|s| s.largest));
-        let smallest = known.map_or(1, |size| size.smallest);
+        // A config may be a whole service's, and the parameter of one list allow less.
+        let own = |bound: Option<f64>| bound.filter(|b| (1.0..=1e9).contains(b)).map(whole);
+        let told =
+            most(said.get("maxValue").and_then(Value::as_u64)).into_iter().chain(own(parameter.shape.maximum)).min();
+        let documented = told.or(known.as_ref().map(|s| s.largest));
+        let smallest = known.map_or(1, |size| size.smallest).max(own(parameter.shape.minimum).unwrap_or(1));
         paging.size = Some(PageSize {
             parameter: parameter.wire.clone(),
             largest: documented.unwrap_or(u64::MAX).max(smallest),
@@ -66,6 +70,11 @@ impl<'a> Pushing<'a> {
 
 fn is_odata(said: &Value) -> bool {
     said.get("dialect").and_then(Value::as_str).is_some_and(|dialect| dialect.eq_ignore_ascii_case("odata"))
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the caller checks the range")]
+fn whole(bound: f64) -> u64 {
+    bound as u64
 }
 
 /// How a clause is written.
