@@ -46,7 +46,7 @@ pub struct Common {
     #[arg(long, global = true)]
     pub sandbox: bool,
     /// Add a folder of providers; may be given several times
-    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath, global = true)]
+    #[arg(long, value_name = "DIR", value_parser = folder, value_hint = clap::ValueHint::DirPath, global = true)]
     pub registry: Vec<PathBuf>,
     /// How to sign in, by provider, as a JSON object ('{"provider": {"type": "bearer", "credentialsenvvar": "NAME"}}')
     /// or @FILE; in place of what the documents say. `WEIR_AUTH` is the same
@@ -155,6 +155,18 @@ fn separator(text: &str) -> std::result::Result<u8, String> {
     output::separator(text).map_err(|e| format!("{}: {}", e.message(), e.hint_text().unwrap_or_default()))
 }
 
+/// A folder of providers, by its path or as StackQL's JSON names it: `localDocRoot`, or a `url` of this machine.
+fn folder(text: &str) -> std::result::Result<PathBuf, String> {
+    if !text.trim_start().starts_with('{') {
+        return Ok(PathBuf::from(text));
+    }
+    let said: serde_json::Value = serde_json::from_str(text).map_err(|e| format!("it is no JSON: {e}"))?;
+    let word = |key: &str| said.get(key).and_then(serde_json::Value::as_str).filter(|word| !word.is_empty());
+    let local = word("url").and_then(|url| url.strip_prefix("file://"));
+    let folder = word("localDocRoot").or(local).ok_or("its JSON names no folder of this machine in `localDocRoot`")?;
+    Ok(PathBuf::from(folder))
+}
+
 /// Reads a value as a function does, and offers its words to completion and help.
 #[derive(Clone)]
 struct Words<T> {
@@ -186,4 +198,23 @@ fn words(words: &[&'static str]) -> Words<String> {
 fn seconds(text: &str) -> std::result::Result<std::time::Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
     std::time::Duration::try_from_secs_f64(seconds).map_err(|_| "not a number of seconds".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_registry_is_a_folder_however_it_is_said() {
+        let said = |text: &str| folder(text).map(|path| path.display().to_string());
+        for text in [
+            "docs",
+            r#"{"url": "file:///elsewhere", "localDocRoot": "docs", "verifyConfig": {"nopVerify": true}}"#,
+            r#"{"url": "file://docs"}"#,
+        ] {
+            assert_eq!(said(text).unwrap(), "docs", "{text}");
+        }
+        assert!(said("{").unwrap_err().starts_with("it is no JSON"));
+        assert!(said(r#"{"url": "https://registry.example"}"#).unwrap_err().contains("localDocRoot"));
+    }
 }

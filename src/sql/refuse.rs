@@ -28,7 +28,10 @@ fn instead(word: &str) -> Option<(&'static str, &'static str)> {
         "MERGE" | "UPSERT" => ("MERGE is not there", "write an UPDATE and an INSERT, each with its condition"),
         "TRUNCATE" => ("TRUNCATE is not there", "DELETE FROM t WHERE .. names what is to go"),
         "ALTER" => ("ALTER is not there", "a table of an API is fixed; a table of your own can be dropped and created"),
-        "REGISTRY" => ("there is no registry to pull from", "documents come with the program: SHOW PROVIDERS"),
+        "REGISTRY" => (
+            "there is no registry to pull from",
+            "documents come with the program, and from the folders of --registry: SHOW PROVIDERS",
+        ),
         "AUTH" => ("there is no login", "give a token in the provider's environment variable; SHOW AUTH tells which"),
         "PURGE" => ("there is nothing to purge", "every statement asks the API anew"),
         "NATIVEQUERY" => {

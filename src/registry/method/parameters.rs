@@ -152,7 +152,7 @@ fn of_the_path(place: &mut Place<'_>, path: &[PathPart], parameters: &mut Vec<Pa
             parameter.wire.clone_from(wire);
             return true;
         }
-        place.note(&format!("the parameter `{}` is of the path, and the path does not have it", parameter.wire));
+        place.note(&format!("the path does not have its parameter `{}`; it is taken as none", parameter.wire));
         false
     });
 }
