@@ -160,6 +160,11 @@ impl Listing<'_> {
         if paging.goes_on.is_empty() {
             paging.goes_on = flags(leaves);
         }
+        if silent && paging.goes_on.is_empty() && matches!(paging.style, PagingStyle::Cursor { .. }) {
+            // An answer with a link and no token says that there is more, and not how it is asked for.
+            paging.goes_on = named(leaves, &URLS, |_| true);
+            paging.goes_on.extend(links(leaves));
+        }
         let guessed =
             !in_xml && matches!(&paging.style, PagingStyle::Cursor { .. }) && self.token_style(leaves).is_none();
         if silent
@@ -390,6 +395,11 @@ mod tests {
             };
             assert_eq!((into, paths[0].to_string().as_str()), (&Slot::Query(parameter.to_owned()), expected));
         }
+        // A link beside the token says that there is more, should the token not come.
+        let token = format!("{{name: pageToken, in: query, {text}}}");
+        let both = inferred(&token, "nextPageToken: {type: string}, nextLink: {type: string}");
+        assert!(matches!(both.style, PagingStyle::Cursor { .. }));
+        assert_eq!(both.goes_on, [JsonPath::parse("$.nextLink").unwrap()]);
         // A moment is no token, and what must be given is the user's.
         let moment = "{name: after, in: query, schema: {type: string, format: date-time}}";
         assert_eq!(inferred(moment, "after: {type: string}").style, PagingStyle::Whole);
