@@ -296,7 +296,7 @@ impl Planner<'_> {
                 let own = (parameter.name.clone(), value.clone());
                 if !is_row_column {
                     set.echo.push(own);
-                } else if !is_aside && parameter.predicate.is_none() {
+                } else if (!is_aside || is_compared) && parameter.predicate.is_none() {
                     set.fills.push(own);
                 }
                 if is_row_column && values.len() > 1 && !parameter.exact && (is_compared || !is_aside) {
