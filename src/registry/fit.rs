@@ -86,9 +86,14 @@ fn show(value: &Value, shape: &Shape) -> String {
     if text.chars().count() <= 80 { text } else { text.chars().take(77).chain("...".chars()).collect() }
 }
 
+/// A number that SQL made a double of is the text that was typed: 7, and not 7.0.
 fn text(value: Value) -> Value {
     match value {
         Value::String(_) => value,
+        Value::Number(n) if n.is_f64() => {
+            let n = n.as_f64().and_then(whole).unwrap_or(Value::Number(n));
+            Value::String(n.to_string())
+        }
         other => Value::String(other.to_string()),
     }
 }
@@ -325,6 +330,13 @@ mod tests {
         let short = Shape { max_length: Some(3), ..Shape::default() };
         assert!(fitted(json!("äöü"), &short).is_ok());
         assert!(fitted(json!("four"), &short).is_err());
+    }
+
+    #[test]
+    fn a_number_for_a_text_is_what_was_typed() {
+        for (given, text) in [(json!(7.0), "7"), (json!(7), "7"), (json!(7.5), "7.5"), (json!(true), "true")] {
+            assert_eq!(fitted(given, &of(Kind::String)).unwrap(), json!(text));
+        }
     }
 
     #[test]
