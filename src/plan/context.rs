@@ -129,24 +129,13 @@ impl StatementContext {
         }
     }
 
-    /// The exchange with a provider: its credentials are looked up at the first request. What fails, fails for all
-    /// requests of the statement.
+    /// The exchange for a method of a provider: its credentials are looked up at the first request. What fails, fails for
+    /// all requests of the statement that are signed in to in the same way.
     ///
     /// # Errors
     /// When no credentials are set, or they cannot be right.
-    pub async fn exchange(&self, provider: &str) -> Result<Arc<Exchange>> {
-        self.exchange_under(provider, self.registry.provider(provider)?.access.clone()).await
-    }
-
-    /// The exchange for a method, which may be signed in to in a way of its own.
-    ///
-    /// # Errors
-    /// As [`exchange`](StatementContext::exchange).
     pub async fn exchange_for(&self, provider: &str, method: &Method) -> Result<Arc<Exchange>> {
-        self.exchange_under(provider, self.registry.provider(provider)?.access.of(method)).await
-    }
-
-    async fn exchange_under(&self, provider: &str, access: Access) -> Result<Arc<Exchange>> {
+        let access = self.registry.provider(provider)?.access.of(method);
         let key = (provider.to_owned(), access.schemes.clone());
         let exchange = {
             let mut exchanges = self.exchanges.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,5 +1,6 @@
 //! A server that answers for another thing than was asked for: other case, a prefix, an alias, no name at all. A row shows
-//! what came or is not shown; the value of a condition is never put in its place, and nothing is written for it.
+//! what came or is not shown. The value of a condition is never put in the place of what came; where nothing came, only
+//! the row's own address tells it. Nothing is written for a row that was not asked for.
 
 use std::sync::{Arc, Mutex};
 

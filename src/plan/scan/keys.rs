@@ -18,7 +18,7 @@ use super::fetch::Fetch;
 use crate::error::{Error, Kind, Result};
 use crate::plan::context::StatementContext;
 use crate::plan::errors::unwrap;
-use crate::registry::{Parameter, aside, fit, takes_aside};
+use crate::registry::{Parameter, can_mean_row, fit};
 use crate::rows::{schema, to_json};
 
 /// Keys beyond the budget are counted up to so many, to say how many there are: a list of millions is not kept for that.
@@ -61,12 +61,12 @@ pub async fn keyed(
                 if is_row_column && !parameter.exact {
                     set.checks.push((parameter.name.clone(), value.clone()));
                 }
-                let aside = aside(&parameter.name);
-                let stands_aside =
-                    fetch.resource.column(&aside).is_some() && takes_aside(&fetch.resource, &aside) != aside;
+                // What only a parameter can mean is no value of the rows' own.
+                let own = fetch.resource.column(&parameter.name);
+                let is_theirs = own.is_some_and(|own| can_mean_row(&own.shape, &parameter.shape, &value));
                 match is_row_column {
-                    true if stands_aside => {}
-                    true => set.fills.push((parameter.name.clone(), value)),
+                    true if is_theirs => set.fills.push((parameter.name.clone(), value)),
+                    true => {}
                     false => set.echo.push((parameter.name.clone(), value)),
                 }
             }
