@@ -4,15 +4,15 @@
 use std::sync::Arc;
 
 use datafusion::common::ScalarValue;
-use datafusion::logical_expr::Expr;
+use datafusion::logical_expr::{Expr, lit};
 use serde_json::Value;
 
 use super::filters::{Term, term};
 use super::pushdown;
 use crate::error::{Error, Result, nearest};
 use crate::registry::{
-    Comparison, Kind, Location, Method, Parameter, Resource, Shape, Supply, Verb, aside, asks, choose, fit, is_listed,
-    takes, takes_aside,
+    Column, Comparison, Kind, Location, Method, Parameter, Resource, Shape, Supply, Verb, aside, asks, choose, fit,
+    is_listed, takes, takes_aside,
 };
 
 /// One list (or one row) to ask for.
@@ -35,6 +35,24 @@ impl ParameterSet {
     pub fn send(&mut self, parameter: &Parameter, value: Value) {
         let place = if parameter.location == Location::Body { &mut self.body } else { &mut self.arguments };
         place.push((parameter.wire.clone(), value));
+    }
+
+    /// `column = what was asked for`, for an API that may pass over a parameter.
+    #[must_use]
+    pub fn check(&self, columns: &[Column]) -> Option<Expr> {
+        let checks = self.checks.iter().filter_map(|(name, value)| {
+            let column = columns.iter().find(|c| c.name == *name)?;
+            // In the column's own type: an address has numbers as texts.
+            let value = match (column.shape.kind, fit(name, value.clone(), &column.shape).ok()?.value) {
+                (Kind::Boolean, Value::Bool(b)) => ScalarValue::Boolean(Some(b)),
+                (Kind::Integer, Value::Number(n)) => ScalarValue::Int64(n.as_i64()),
+                (Kind::Number, Value::Number(n)) => ScalarValue::Float64(n.as_f64()),
+                (Kind::String, Value::String(s)) => ScalarValue::Utf8View(Some(s)),
+                _ => return None,
+            };
+            Some(Expr::Column(datafusion::common::Column::from_name(name)).eq(lit(value)))
+        });
+        checks.reduce(Expr::and)
     }
 }
 

@@ -17,13 +17,13 @@ use serde_json::Value;
 use super::context::StatementContext;
 use super::errors::wrap;
 use super::pushdown;
-use super::reading::{self, ParameterSet, Reading, Said};
+use super::reading::{self, Reading, Said};
 use super::scan::exec::FetchExec;
 use super::scan::fetch::Fetch;
 use super::scan::given;
 use super::scan::hydrate::{HydrateExec, Hydration};
 use super::scan::keys::KeySource;
-use crate::registry::{Column, Kind, Method, PagingStyle, Parameter, Resource, asks, takes_aside};
+use crate::registry::{Column, Method, PagingStyle, Parameter, Resource, asks, takes_aside};
 use crate::rows;
 
 /// Hidden columns that a statement names: only those are in its tables, so that `SELECT *` finds nothing to hide.
@@ -274,7 +274,7 @@ impl Scan<'_> {
         let predicates = self.predicates(filters, &columns)?;
         let mut sets = Vec::with_capacity(self.reading.sets.len());
         for set in &self.reading.sets {
-            let check = check_of(&columns, set).map(|expr| self.physical(&expr, &columns)).transpose()?;
+            let check = set.check(&columns).map(|expr| self.physical(&expr, &columns)).transpose()?;
             let mut set = set.clone();
             if !self.table.given {
                 pushdown::tell_columns(&mut set, &self.reading.method, &columns);
@@ -359,24 +359,6 @@ fn readable(filter: &Expr) -> Result<Expr> {
         })
     })?;
     Ok(expr.data)
-}
-
-/// `column = what was asked for`, for an API that may pass over a parameter.
-fn check_of(columns: &[Column], set: &ParameterSet) -> Option<Expr> {
-    let mut checks = set.checks.iter().filter_map(|(name, value)| {
-        let column = columns.iter().find(|c| c.name == *name)?;
-        let value = match (column.shape.kind, value) {
-            (Kind::Boolean, Value::Bool(b)) => ScalarValue::Boolean(Some(*b)),
-            (Kind::Integer, Value::Number(n)) => ScalarValue::Int64(n.as_i64()),
-            (Kind::Number, Value::Number(n)) => ScalarValue::Float64(n.as_f64()),
-            (Kind::String, Value::String(s)) => ScalarValue::Utf8View(Some(s.clone())),
-            _ => return None,
-        };
-        let column = Expr::Column(datafusion::common::Column::from_name(name));
-        Some(column.eq(lit(value)))
-    });
-    let first = checks.next()?;
-    Some(checks.fold(first, Expr::and))
 }
 
 /// Each filter with what became of it, for EXPLAIN. What is compared with a secret column is not shown.

@@ -41,10 +41,18 @@ paths:
       requestBody: {content: {application/json: {schema: {type: object, properties: {size: {type: integer}}}}}}
       responses: {200: {description: A thing, content: {application/json: {schema: {$ref: '#/components/schemas/Thing'}}}}}
     delete: {responses: {204: {description: Gone.}}}
+  /boxes/{box}/pieces:
+    parameters: [{name: box, in: path, required: true, schema: {type: string}}]
+    get: {responses: {200: {description: A piece, content: {application/json: {schema: {type: object, properties: {id: {type: string}, box: {type: integer}}}}}}}}
 components:
   schemas:
     Thing: {type: object, properties: {uid: {type: string}, owner: {type: string}, alias: {type: string}, size: {type: integer}}}
   x-stackQL-resources:
+    pieces:
+      id: lie.main.pieces
+      name: pieces
+      methods: {of: {operation: {$ref: '#/paths/~1boxes~1{box}~1pieces/get'}, response: {mediaType: application/json, openAPIDocKey: '200'}}}
+      sqlVerbs: {select: [{$ref: '#/components/x-stackQL-resources/pieces/methods/of'}]}
     things:
       id: lie.main.things
       name: things
@@ -174,4 +182,16 @@ async fn nothing_is_written_for_a_row_that_was_not_asked_for() {
         liar.rows(&format!("UPDATE {THINGS} SET size = 2 WHERE uid = 'a' RETURNING uid, size")).await;
     assert_eq!(rows, json!([{"uid": "A", "size": 1}]));
     assert_eq!(requests, [r#"PATCH /things/a {"size":2}"#]);
+}
+
+/// The address has a number as a text, and the rows have it as a number, or leave it out.
+#[tokio::test]
+async fn a_key_that_is_a_text_in_the_address_is_compared_with_rows_as_their_number() {
+    let liar = Liar::showing(json!({"id": "p"})).await;
+    let sql = "SELECT p.box, p.id FROM (VALUES (7), (8)) t(n) JOIN lie.main.pieces p ON p.box = t.n ORDER BY 1";
+    let (rows, requests) = liar.rows(sql).await;
+    assert_eq!(rows, json!([{"box": 7, "id": "p"}, {"box": 8, "id": "p"}]));
+    assert_eq!(requests, ["GET /boxes/7/pieces", "GET /boxes/8/pieces"]);
+    *liar.shows.lock().unwrap() = json!({"id": "p", "box": 7});
+    assert_eq!(liar.rows(sql).await.0, json!([{"box": 7, "id": "p"}]));
 }

@@ -7,10 +7,8 @@ use datafusion::common::DFSchema;
 use datafusion::execution::TaskContext;
 use datafusion::execution::context::ExecutionProps;
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
-use datafusion::logical_expr::{Expr, lit};
 use datafusion::physical_expr::create_physical_expr;
 use datafusion::physical_plan::ExecutionPlan;
-use datafusion::scalar::ScalarValue;
 use futures::TryStreamExt;
 use serde_json::Value;
 
@@ -18,6 +16,7 @@ use super::fetch::Fetch;
 use crate::error::{Error, Kind, Result};
 use crate::plan::context::StatementContext;
 use crate::plan::errors::unwrap;
+use crate::plan::reading::ParameterSet;
 use crate::registry::{Parameter, can_mean_row, fit};
 use crate::rows::{schema, to_json};
 
@@ -70,7 +69,7 @@ pub async fn keyed(
                     false => set.echo.push((parameter.name.clone(), value)),
                 }
             }
-            let check = check(fetch, &set.checks)?;
+            let check = check(fetch, &set)?;
             bound.sets.push((set, check));
         }
     }
@@ -115,17 +114,8 @@ fn within_budget(fetch: &Fetch, keys: usize, context: &StatementContext) -> Resu
 }
 
 /// Rows of one key must have that key, lest an API that passes over the parameter repeat its rows for each.
-fn check(
-    fetch: &Fetch,
-    checks: &[(String, Value)],
-) -> Result<Option<Arc<dyn datafusion::physical_expr::PhysicalExpr>>> {
-    let decoded = |name: &String| fetch.columns.iter().any(|c| c.name == *name);
-    let terms = checks.iter().filter(|(name, _)| decoded(name)).filter_map(|(name, value)| {
-        let text = value.as_str()?;
-        let column = Expr::Column(datafusion::common::Column::from_name(name));
-        Some(column.eq(lit(ScalarValue::Utf8View(Some(text.to_owned())))))
-    });
-    let Some(all) = terms.reduce(Expr::and) else { return Ok(None) };
+fn check(fetch: &Fetch, set: &ParameterSet) -> Result<Option<Arc<dyn datafusion::physical_expr::PhysicalExpr>>> {
+    let Some(all) = set.check(&fetch.columns) else { return Ok(None) };
     let schema = DFSchema::try_from(schema(&fetch.columns).as_ref().clone()).map_err(unwrap)?;
     create_physical_expr(&all, &schema, &ExecutionProps::new(), &PhysicalPlanningContext::default())
         .map(Some)
